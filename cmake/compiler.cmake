@@ -1,0 +1,25 @@
+# Settings that every target of this project shares. No global flags: targets ask for them.
+
+set(LASTBIT_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+if(LASTBIT_WERROR)
+  list(APPEND LASTBIT_WARNINGS -Werror)
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  set(CMAKE_CXX_EXTENSIONS OFF)
+  if(LASTBIT_CCACHE)
+    find_program(LASTBIT_CCACHE_PROGRAM ccache)
+    if(LASTBIT_CCACHE_PROGRAM)
+      # The sloppiness lets ccache serve objects that were compiled with a precompiled header.
+      set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+        ${LASTBIT_CCACHE_PROGRAM})
+    endif()
+  endif()
+  # mold links the LibTorch programs in a tenth of the default linker's time.
+  find_program(LASTBIT_MOLD mold)
+  if(LASTBIT_MOLD)
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()

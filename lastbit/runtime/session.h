@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lastbit/graph/graph.h"
+
+namespace lastbit {
+
+struct SessionOptions {
+  std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
+  int threads = 1;         ///< Results do not depend on it.
+};
+
+/// An input or output of a session, of known shape.
+struct Port {
+  std::string name;
+  Shape shape;
+};
+
+/// A network ready to run. Everything is planned and allocated when it is made: `run` allocates
+/// nothing. Low-bit weights stay packed in memory and are read as codes.
+///
+/// One session runs on one thread at a time; `fork` gives further ones that share the weights.
+class Session {
+ public:
+  /// @throws InputError naming node and operator for what the runtime cannot run.
+  explicit Session(const Graph& graph, const SessionOptions& options = {});
+  static Session load(const std::filesystem::path& path, const SessionOptions& options = {});
+
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  /// A session on the same weights with buffers of its own.
+  Session fork() const;
+
+  std::span<const Port> inputs() const noexcept;
+  std::span<const Port> outputs() const noexcept;
+
+  /// Runs the network. @param inputs, outputs  one float32 array a port, of the port's size.
+  /// @throws InputError if their number or a size is wrong.
+  void run(std::span<const std::span<const float>> inputs,
+           std::span<const std::span<float>> outputs);
+
+  /// Bytes of the arena and of the weights as they lie in memory.
+  std::size_t arena_bytes() const noexcept;
+  std::size_t weight_bytes() const noexcept;
+
+ private:
+  class Impl;
+  explicit Session(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lastbit
