@@ -49,9 +49,10 @@ struct DatasetInfo {
 
 std::span<const DatasetInfo> known_datasets() noexcept;
 
-/// Opens the data set called `name`: a row of `known_datasets()`, a folder or npz file under one of the
-/// data folders, or the path of one.
-/// @throws InputError that says where was searched; FormatError for damaged files, labels out of range,
+/// Opens the data set called `name`: a row of `known_datasets()`, a folder or npz file under one of
+/// the data folders, or the path of one.
+/// @throws InputError that says where was searched; FormatError for damaged files, labels out of
+/// range,
 ///     or parts that do not fit each other.
 Dataset open_dataset(const std::string& name, const DataOptions& options);
 

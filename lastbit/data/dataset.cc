@@ -1,0 +1,112 @@
+#include "lastbit/data/dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/base/threads.h"
+#include "lastbit/data/arrays.h"
+#include "lastbit/data/digits.h"
+#include "lastbit/data/idx.h"
+
+namespace lastbit {
+namespace {
+
+constexpr std::string_view kDigits = "digits";
+
+constexpr std::array<DatasetInfo, 3> kKnown = {{
+    {"digits", "drawn by LastBit itself, 28x28 grey, 10 classes, 60000 + 10000; needs no files"},
+    {"mnist", "handwritten digits, 28x28 grey, 10 classes, 60000 + 10000"},
+    {"fashion-mnist", "pictures of clothes, 28x28 grey, 10 classes, 60000 + 10000"},
+}};
+
+std::vector<std::filesystem::path> data_folders(const DataOptions& options) {
+  std::vector<std::filesystem::path> folders;
+  if (!options.data_dir.empty()) folders.push_back(options.data_dir);
+  const char* const variable = std::getenv("LASTBIT_DATA");
+  if (variable != nullptr && *variable != '\0') folders.emplace_back(variable);
+  folders.emplace_back("data");
+  return folders;
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
+}
+
+bool is_file(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) && !std::filesystem::is_directory(path, error);
+}
+
+Dataset open_folder(const std::string& name, const std::filesystem::path& folder) {
+  if (has_idx(folder)) return read_idx_folder(name, folder);
+  if (has_npy(folder)) return read_npy_folder(name, folder);
+  throw InputError(cat("[dataset] ",
+                       folder.string(),
+                       " holds no data set: expected train-images-idx3-ubyte[.gz] and its three "
+                       "companions, or x_train.npy, y_train.npy, x_test.npy and y_test.npy"));
+}
+
+std::optional<Dataset> open_if_there(const std::string& name, const std::filesystem::path& path) {
+  if (is_folder(path)) return open_folder(name, path);
+  if (is_file(path)) return read_npz(name, path);
+  std::filesystem::path npz = path;
+  npz += ".npz";
+  if (is_file(npz)) return read_npz(name, npz);
+  return std::nullopt;
+}
+
+bool is_known(std::string_view name) noexcept {
+  return std::any_of(
+      kKnown.begin(), kKnown.end(), [&](const DatasetInfo& row) { return row.name == name; });
+}
+
+[[noreturn]] void fail_missing(const std::string& name,
+                               const std::vector<std::filesystem::path>& searched) {
+  std::vector<std::string_view> known;
+  for (const DatasetInfo& row : kKnown) known.push_back(row.name);
+  std::vector<std::string> places;
+  places.reserve(searched.size());
+  for (const std::filesystem::path& place : searched) places.push_back(place.string());
+  throw InputError(cat("[dataset] no data set '",
+                       name,
+                       "': searched ",
+                       join(places),
+                       ", each as ",
+                       "a folder, a file and with .npz; known names are ",
+                       join(known)));
+}
+
+}  // namespace
+
+std::span<const DatasetInfo> known_datasets() noexcept { return kKnown; }
+
+Dataset open_dataset(const std::string& name, const DataOptions& options) {
+  if (name.empty()) throw InputError("[dataset] the name of the data set is empty");
+  if (name == kDigits || name.starts_with(cat(kDigits, ':'))) {
+    const DigitsOptions digits =
+        name == kDigits ? DigitsOptions{} : parse_digits_options(name.substr(kDigits.size() + 1));
+    Dataset dataset =
+        make_digits(digits, options.threads > 0 ? options.threads : usable_processors());
+    dataset.name = name;
+    return dataset;
+  }
+  std::vector<std::filesystem::path> places;
+  for (const std::filesystem::path& folder : data_folders(options)) {
+    places.push_back(folder / name);
+  }
+  // The name of a well-known set never means whatever lies in the current folder.
+  if (!is_known(name)) places.emplace_back(name);
+  for (const std::filesystem::path& place : places) {
+    if (std::optional<Dataset> found = open_if_there(name, place)) return *std::move(found);
+  }
+  fail_missing(name, places);
+}
+
+}  // namespace lastbit
