@@ -18,15 +18,15 @@ namespace {
 //     projection  z  = P_C(w + u)
 //     dual        u += w - z
 //
-// Source: Leng et al. 2017, section 3.2, equations (8)-(10), where z is G and u is lambda. The paper
-// projects by alternating iteration, (16) and (17); ours is exact. When rho changes between rounds, u is
-// rescaled so that the multiplier rho * u stays (Boyd et al. 2011, section 3.4.1).
+// Source: Leng et al. 2017, section 3.2, equations (8)-(10), where z is G and u is lambda. The
+// paper projects by alternating iteration, (16) and (17); ours is exact. When rho changes between
+// rounds, u is rescaled so that the multiplier rho * u stays (Boyd et al. 2011, section 3.4.1).
 class Admm final : public Method {
  public:
   explicit Admm(AdmmOptions options) : options_(options) {
     if (!std::isfinite(options_.prediction) || options_.prediction <= 0.0) {
-      throw InputError(cat("[admm] prediction rate is ", options_.prediction,
-                           ", expected a positive number"));
+      throw InputError(
+          cat("[admm] prediction rate is ", options_.prediction, ", expected a positive number"));
     }
   }
 

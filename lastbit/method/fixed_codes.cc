@@ -41,7 +41,8 @@ class FixedCodes final : public Method {
   void load(const std::map<std::string, torch::Tensor>& state) override {
     for (std::size_t i = 0; i < w_.layers.size(); ++i) {
       const torch::Tensor scales = state.at("scales." + w_.layers[i].name).contiguous();
-      low_bit_[i].scales.assign(scales.data_ptr<float>(), scales.data_ptr<float>() + scales.numel());
+      low_bit_[i].scales.assign(scales.data_ptr<float>(),
+                                scales.data_ptr<float>() + scales.numel());
     }
     decode(w_.layers, low_bit_, w_.value);
   }

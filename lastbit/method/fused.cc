@@ -25,8 +25,11 @@ void add_pull(torch::Tensor& gradient,
     gradient.add_(value - target, strength);
     return;
   }
-  add_pull_loop(gradient.data_ptr<float>(), value.data_ptr<float>(), target.data_ptr<float>(),
-                static_cast<float>(strength), gradient.numel());
+  add_pull_loop(gradient.data_ptr<float>(),
+                value.data_ptr<float>(),
+                target.data_ptr<float>(),
+                static_cast<float>(strength),
+                gradient.numel());
 }
 
 Distances distances(const torch::Tensor& a, const torch::Tensor& b) {

@@ -18,12 +18,12 @@ struct Residuals {
   double penalty = 0.0;  ///< rho (ADMM) or its like in another method; 0 where there is none
 };
 
-/// A way for weights to reach their low-bit sets. Sees weights and gradients, never the network, the
-/// loss or the data.
+/// A way for weights to reach their low-bit sets. Sees weights and gradients, never the network,
+/// the loss or the data.
 ///
 /// Calls come in the order of declaration: `begin` once; for each optimizer step, `passes()` times
-/// before_forward, (forward, backward), after_backward; then (optimizer), after_step; after each round
-/// end_round. Gradients are disabled during every call.
+/// before_forward, (forward, backward), after_backward; then (optimizer), after_step; after each
+/// round end_round. Gradients are disabled during every call.
 class Method {
  public:
   virtual ~Method() = default;
@@ -45,8 +45,8 @@ class Method {
   /// What is evaluated and what is packed: one for each layer.
   virtual const std::vector<Quantized>& deployed() const noexcept = 0;
 
-  /// All that must be saved, beside the weights, to go on later as if never stopped. `load` takes it
-  /// back after `begin`.
+  /// All that must be saved, beside the weights, to go on later as if never stopped. `load` takes
+  /// it back after `begin`.
   virtual std::map<std::string, torch::Tensor> state() const = 0;
   virtual void load(const std::map<std::string, torch::Tensor>& state) = 0;
 };

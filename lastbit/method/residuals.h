@@ -6,7 +6,8 @@
 
 namespace lastbit {
 
-/// The figures of a round from its weights `w`, low-bit point `z` and the point of the round before.
+/// The figures of a round from its weights `w`, low-bit point `z` and the point of the round
+/// before.
 Residuals residuals(const torch::Tensor& w,
                     const torch::Tensor& z,
                     const torch::Tensor& z_before,

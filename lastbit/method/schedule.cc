@@ -16,7 +16,10 @@ double parse_positive(std::string_view text, std::string_view whole, std::string
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) ||
       value <= 0.0) {
-    throw InputError(cat("[", option, "] '", whole,
+    throw InputError(cat("[",
+                         option,
+                         "] '",
+                         whole,
                          "' is not a schedule, expected a positive number, FIRST..LAST, "
                          "FIRST*FACTOR or cosine:FIRST"));
   }
@@ -52,20 +55,28 @@ Schedule Schedule::parse(std::string_view text, std::string_view option) {
 
 double Schedule::at(double fraction, std::int64_t period) const noexcept {
   switch (kind_) {
-    case Kind::kConstant: return first_;
-    case Kind::kGeometric: return first_ * std::pow(last_ / first_, fraction);
-    case Kind::kFactor: return first_ * std::pow(last_, static_cast<double>(period));
-    case Kind::kCosine: return first_ * 0.5 * (1.0 + std::cos(std::numbers::pi * fraction));
+    case Kind::kConstant:
+      return first_;
+    case Kind::kGeometric:
+      return first_ * std::pow(last_ / first_, fraction);
+    case Kind::kFactor:
+      return first_ * std::pow(last_, static_cast<double>(period));
+    case Kind::kCosine:
+      return first_ * 0.5 * (1.0 + std::cos(std::numbers::pi * fraction));
   }
   return first_;
 }
 
 std::string Schedule::text() const {
   switch (kind_) {
-    case Kind::kConstant: break;
-    case Kind::kGeometric: return cat(first_, "..", last_);
-    case Kind::kFactor: return cat(first_, "*", last_);
-    case Kind::kCosine: return cat("cosine:", first_);
+    case Kind::kConstant:
+      break;
+    case Kind::kGeometric:
+      return cat(first_, "..", last_);
+    case Kind::kFactor:
+      return cat(first_, "*", last_);
+    case Kind::kCosine:
+      return cat("cosine:", first_);
   }
   return cat(first_);
 }

@@ -6,15 +6,15 @@
 
 namespace lastbit {
 
-/// Where training stands. Everything that changes over a run is a pure function of this, so there is
-/// nothing about schedules to save.
+/// Where training stands. Everything that changes over a run is a pure function of this, so there
+/// is nothing about schedules to save.
 struct Progress {
   std::int64_t step = 0;         ///< Optimizer steps done.
   std::int64_t total_steps = 0;  ///< Of the whole run; positive.
   std::int64_t epoch = 0;        ///< Passes over the data done.
   std::int64_t round = 0;        ///< Projections done since `begin`.
   std::int64_t total_rounds = 0;
-  double learning_rate = 0.0;    ///< That of the coming step.
+  double learning_rate = 0.0;  ///< That of the coming step.
 
   /// Share of the run that is done, in [0, 1].
   double fraction() const noexcept;
@@ -25,10 +25,12 @@ struct Progress {
 ///     0.05            always
 ///     0.1..0.001      from the first to the last by equal factors over the run
 ///     0.1*0.98        times the factor after each epoch (learning rate) or round (penalty)
-///     cosine:0.05     half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no restarts)
+///     cosine:0.05     half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no
+///     restarts)
 class Schedule {
  public:
-  Schedule(double value) noexcept : first_(value), last_(value) {}  // NOLINT(google-explicit-constructor)
+  Schedule(double value) noexcept
+      : first_(value), last_(value) {}  // NOLINT(google-explicit-constructor)
 
   /// @throws InputError, naming `option`, if the text is not one of the forms or a number is not
   ///     positive and finite.

@@ -12,16 +12,26 @@ namespace lastbit {
 Weights Weights::adopt(std::vector<torch::Tensor> parameters,
                        std::vector<ConstrainedWeight> layers) {
   if (parameters.empty() || parameters.size() != layers.size()) {
-    throw InputError(cat("[weights] got ", parameters.size(), " parameters for ", layers.size(),
+    throw InputError(cat("[weights] got ",
+                         parameters.size(),
+                         " parameters for ",
+                         layers.size(),
                          " layers, expected as many, and at least one"));
   }
   std::int64_t total = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const torch::Tensor& parameter = parameters[i];
-    if (parameter.scalar_type() != torch::kFloat32 || parameter.numel() != layers[i].layout.size() ||
+    if (parameter.scalar_type() != torch::kFloat32 ||
+        parameter.numel() != layers[i].layout.size() ||
         parameter.device() != parameters.front().device()) {
-      throw InputError(cat("[weights] parameter '", layers[i].name, "' has ", parameter.numel(), " ",
-                           parameter.dtype().name(), " values, expected ", layers[i].layout.size(),
+      throw InputError(cat("[weights] parameter '",
+                           layers[i].name,
+                           "' has ",
+                           parameter.numel(),
+                           " ",
+                           parameter.dtype().name(),
+                           " values, expected ",
+                           layers[i].layout.size(),
                            " float32 values on the device of the first"));
     }
     layers[i].offset = total;

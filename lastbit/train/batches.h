@@ -21,7 +21,8 @@ struct Batch {
 /// A data set's samples in the shape that a network takes, on its device.
 class Batches {
  public:
-  /// @param sample_shape  what the network takes. Equal to the data's shape, or, where a shape is all in
+  /// @param sample_shape  what the network takes. Equal to the data's shape, or, where a shape is
+  /// all in
   ///     one dimension but for ones, as [784] or [1, 784, 1], of as many elements.
   /// @throws InputError naming both shapes if they do not fit.
   Batches(std::shared_ptr<const DatasetSource> source, Shape sample_shape, torch::Device device);

@@ -71,9 +71,11 @@ void require_classes(Network& network, const Batches& data) {
   const torch::Tensor logits = network.forward(data.gather(first).input);
   network.set_training(true);
   if (logits.dim() != 2 || logits.size(1) < data.source().classes()) {
-    throw InputError(cat("[data] the model's output is ", to_string(logits.sizes().vec()),
+    throw InputError(cat("[data] the model's output is ",
+                         to_string(logits.sizes().vec()),
                          " for one sample, expected [1, classes] with at least the data's ",
-                         data.source().classes(), " classes"));
+                         data.source().classes(),
+                         " classes"));
   }
 }
 

@@ -10,8 +10,8 @@
 namespace lastbit {
 
 struct Score {
-  double loss = 0.0;          ///< mean cross-entropy, nats a sample
-  double error = 0.0;         ///< share of samples whose largest output is not their label, in [0, 1]
+  double loss = 0.0;   ///< mean cross-entropy, nats a sample
+  double error = 0.0;  ///< share of samples whose largest output is not their label, in [0, 1]
   std::int64_t examples = 0;
 };
 

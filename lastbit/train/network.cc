@@ -27,14 +27,20 @@ Tensor from_torch(const torch::Tensor& tensor) {
 
 Shape sample_shape_of(const Graph& graph) {
   if (graph.inputs.size() != 1 || graph.outputs.empty()) {
-    throw InputError(cat("[network] the graph has ", graph.inputs.size(), " inputs and ",
-                         graph.outputs.size(), " outputs, training expects one input and an output"));
+    throw InputError(cat("[network] the graph has ",
+                         graph.inputs.size(),
+                         " inputs and ",
+                         graph.outputs.size(),
+                         " outputs, training expects one input and an output"));
   }
   const Value& input = graph.inputs.front();
   Shape shape;
   for (std::size_t i = 1; i < input.dims.size(); ++i) {
     if (!input.dims[i].known()) {
-      throw InputError(cat("[network] input '", input.name, "' is ", to_string(input.dims),
+      throw InputError(cat("[network] input '",
+                           input.name,
+                           "' is ",
+                           to_string(input.dims),
                            ", expected all sizes but the batch to be known"));
     }
     shape.push_back(input.dims[i].size);
@@ -111,8 +117,8 @@ std::size_t Network::slot(const std::string& value) {
   return entry->second;
 }
 
-// Each node becomes a call on slots. A slot is emptied by the last step that reads it, so that autograd
-// alone decides what is kept.
+// Each node becomes a call on slots. A slot is emptied by the last step that reads it, so that
+// autograd alone decides what is kept.
 void Network::compile() {
   std::map<std::string, std::size_t> last_use;
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -165,7 +171,8 @@ Weights Network::constrained() const {
 void Network::set_constant(const std::string& name, const torch::Tensor& value) {
   const auto found = constants_.find(name);
   if (found == constants_.end() || found->second.sizes() != value.sizes()) {
-    throw InputError(cat("[network] no constant '", name, "' of shape ", to_string(value.sizes().vec())));
+    throw InputError(
+        cat("[network] no constant '", name, "' of shape ", to_string(value.sizes().vec())));
   }
   found->second.copy_(value);
 }
@@ -177,8 +184,10 @@ Graph Network::exported(const std::vector<Quantized>& low_bit) const {
   for (std::size_t i = 0; i < low_bit.size(); ++i) {
     const Constraint& constraint = constraints_[i];
     const std::string& name = constraint.use.initializer;
-    result.initializers[name] = pack_lowbit(
-        low_bit[i], leaves_.at(name).sizes().vec(), constraint.use.channel_axis, constraint.set->name());
+    result.initializers[name] = pack_lowbit(low_bit[i],
+                                            leaves_.at(name).sizes().vec(),
+                                            constraint.use.channel_axis,
+                                            constraint.set->name());
   }
   return result;
 }

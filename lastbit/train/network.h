@@ -17,13 +17,15 @@ namespace lastbit {
 
 /// A Graph under LibTorch's autograd: the same nodes, with trainable parameters in one flat tensor.
 ///
-/// The flat order is: low-bit weights, the other matrices and kernels, then biases and norms; so the
-/// low-bit weights, and all that weight decay applies to, are prefixes.
+/// The flat order is: low-bit weights, the other matrices and kernels, then biases and norms; so
+/// the low-bit weights, and all that weight decay applies to, are prefixes.
 class Network {
  public:
   /// @param constraints  of `choose_codebooks` for the same graph; empty to train all in float.
   /// @throws InputError naming node and operator for what training does not support.
-  Network(Graph graph, const std::vector<Constraint>& constraints, torch::Device device = torch::kCPU);
+  Network(Graph graph,
+          const std::vector<Constraint>& constraints,
+          torch::Device device = torch::kCPU);
 
   Network(const Network&) = delete;  // its steps point into it
   Network& operator=(const Network&) = delete;
@@ -50,8 +52,8 @@ class Network {
   /// @throws InputError if there is none of that name and shape.
   void set_constant(const std::string& name, const torch::Tensor& value);
 
-  /// The graph with all parameters and statistics as they are now. Where `low_bit` is not empty it takes
-  /// the place of the low-bit weights, one for each of `constrained_layers()`.
+  /// The graph with all parameters and statistics as they are now. Where `low_bit` is not empty it
+  /// takes the place of the low-bit weights, one for each of `constrained_layers()`.
   Graph exported(const std::vector<Quantized>& low_bit = {}) const;
 
  private:
@@ -72,11 +74,11 @@ class Network {
   std::int64_t matrix_size_ = 0;
   std::int64_t constrained_size_ = 0;
   std::vector<ConstrainedWeight> layers_;
-  std::vector<Constraint> constraints_;              // those with a set, in the order of layers_
-  std::map<std::string, torch::Tensor> leaves_;      // by initializer; views of parameters_
-  std::map<std::string, torch::Tensor> constants_;   // all other float initializers
+  std::vector<Constraint> constraints_;             // those with a set, in the order of layers_
+  std::map<std::string, torch::Tensor> leaves_;     // by initializer; views of parameters_
+  std::map<std::string, torch::Tensor> constants_;  // all other float initializers
 
-  std::map<std::string, std::size_t> slots_;         // value name -> index below
+  std::map<std::string, std::size_t> slots_;  // value name -> index below
   std::vector<torch::Tensor> values_;
   std::vector<Step> steps_;
 };

@@ -16,8 +16,7 @@
 namespace lastbit {
 namespace {
 
-using torch::Tensor;
-using Inputs = std::span<const Tensor>;
+using Inputs = std::span<const torch::Tensor>;
 
 struct Context {
   const Node& node;
@@ -31,31 +30,36 @@ struct Context {
   std::vector<std::int64_t> constant_ints(std::size_t index) const {
     const auto* initializer =
         index < node.inputs.size() ? graph.find_initializer(node.inputs[index]) : nullptr;
-    const auto* plain = initializer == nullptr ? nullptr : std::get_if<lastbit::Tensor>(initializer);
+    const auto* plain =
+        initializer == nullptr ? nullptr : std::get_if<lastbit::Tensor>(initializer);
     if (plain == nullptr) fail(cat("input ", index, " is not a constant"));
     const auto values = plain->as_int64s();
     return {values.begin(), values.end()};
   }
-  bool has(std::size_t index) const { return index < node.inputs.size() && !node.inputs[index].empty(); }
+  bool has(std::size_t index) const {
+    return index < node.inputs.size() && !node.inputs[index].empty();
+  }
 };
 
-Tensor input_or_none(Inputs in, std::size_t index) { return index < in.size() ? in[index] : Tensor(); }
+torch::Tensor input_or_none(Inputs in, std::size_t index) {
+  return index < in.size() ? in[index] : torch::Tensor();
+}
 
-template <Tensor (*kFunction)(const Tensor&)>
+template <torch::Tensor (*kFunction)(const torch::Tensor&)>
 OperatorCall unary(const Context& /*context*/) {
   return [](Inputs in) { return kFunction(in[0]); };
 }
-template <Tensor (*kFunction)(const Tensor&, const Tensor&)>
+template <torch::Tensor (*kFunction)(const torch::Tensor&, const torch::Tensor&)>
 OperatorCall binary(const Context& /*context*/) {
   return [](Inputs in) { return kFunction(in[0], in[1]); };
 }
 
-Tensor add(const Tensor& a, const Tensor& b) { return a + b; }
-Tensor sub(const Tensor& a, const Tensor& b) { return a - b; }
-Tensor mul(const Tensor& a, const Tensor& b) { return a * b; }
-Tensor div(const Tensor& a, const Tensor& b) { return a / b; }
-Tensor identity(const Tensor& a) { return a; }
-Tensor mean_over_space(const Tensor& a) {
+torch::Tensor add(const torch::Tensor& a, const torch::Tensor& b) { return a + b; }
+torch::Tensor sub(const torch::Tensor& a, const torch::Tensor& b) { return a - b; }
+torch::Tensor mul(const torch::Tensor& a, const torch::Tensor& b) { return a * b; }
+torch::Tensor div(const torch::Tensor& a, const torch::Tensor& b) { return a / b; }
+torch::Tensor identity(const torch::Tensor& a) { return a; }
+torch::Tensor mean_over_space(const torch::Tensor& a) {
   std::vector<std::int64_t> axes(static_cast<std::size_t>(a.dim() - 2));
   std::iota(axes.begin(), axes.end(), 2);
   return a.mean(axes, /*keepdim=*/true);
@@ -68,11 +72,11 @@ OperatorCall gemm(const Context& context) {
   const bool transpose_b = int_attribute(context.node, "transB", 0) != 0;
   const bool plain = alpha == 1.0F && beta == 1.0F && !transpose_a && transpose_b;
   return [=](Inputs in) {
-    const Tensor c = input_or_none(in, 2);
+    const torch::Tensor c = input_or_none(in, 2);
     if (plain && (!c.defined() || c.dim() == 1)) return at::linear(in[0], in[1], c);
-    const Tensor a = transpose_a ? in[0].t() : in[0];
-    const Tensor b = transpose_b ? in[1].t() : in[1];
-    Tensor product = at::mm(a, b);
+    const torch::Tensor a = transpose_a ? in[0].t() : in[0];
+    const torch::Tensor b = transpose_b ? in[1].t() : in[1];
+    torch::Tensor product = at::mm(a, b);
     if (alpha != 1.0F) product = product * alpha;
     return c.defined() ? product + c * beta : product;
   };
@@ -85,9 +89,11 @@ OperatorCall leaky_relu(const Context& context) {
 
 OperatorCall clip(const Context& /*context*/) {
   return [](Inputs in) {
-    Tensor result = in[0];
-    if (const Tensor low = input_or_none(in, 1); low.defined()) result = at::maximum(result, low);
-    if (const Tensor high = input_or_none(in, 2); high.defined()) result = at::minimum(result, high);
+    torch::Tensor result = in[0];
+    if (const torch::Tensor low = input_or_none(in, 1); low.defined())
+      result = at::maximum(result, low);
+    if (const torch::Tensor high = input_or_none(in, 2); high.defined())
+      result = at::minimum(result, high);
     return result;
   };
 }
@@ -118,7 +124,9 @@ OperatorCall dropout(const Context& context) {
     if (given == nullptr) context.fail("the ratio is not a constant");
     ratio = decode(*given).as_floats()[0];
   }
-  return [ratio, training = context.training](Inputs in) { return at::dropout(in[0], ratio, *training); };
+  return [ratio, training = context.training](Inputs in) {
+    return at::dropout(in[0], ratio, *training);
+  };
 }
 
 OperatorCall flatten(const Context& context) {
@@ -126,10 +134,10 @@ OperatorCall flatten(const Context& context) {
   return [axis](Inputs in) {
     const auto sizes = in[0].sizes();
     const auto split = axis < 0 ? axis + in[0].dim() : axis;
-    const auto rows = std::accumulate(sizes.begin(), sizes.begin() + split, std::int64_t{1},
-                                      std::multiplies<>());
-    const auto columns = std::accumulate(sizes.begin() + split, sizes.end(), std::int64_t{1},
-                                         std::multiplies<>());
+    const auto rows =
+        std::accumulate(sizes.begin(), sizes.begin() + split, std::int64_t{1}, std::multiplies<>());
+    const auto columns =
+        std::accumulate(sizes.begin() + split, sizes.end(), std::int64_t{1}, std::multiplies<>());
     return in[0].reshape({rows, columns});
   };
 }
@@ -158,7 +166,8 @@ OperatorCall transpose(const Context& context) {
 
 OperatorCall concat(const Context& context) {
   const auto axis = int_attribute(context.node, "axis", 0);
-  return [axis](Inputs in) { return at::cat(std::vector<Tensor>(in.begin(), in.end()), axis); };
+  return
+      [axis](Inputs in) { return at::cat(std::vector<torch::Tensor>(in.begin(), in.end()), axis); };
 }
 
 OperatorCall squeeze(const Context& context) {
@@ -180,7 +189,8 @@ OperatorCall unsqueeze(const Context& context) {
   return [axes](Inputs in) {
     const auto rank = in[0].dim() + static_cast<std::int64_t>(axes.size());
     std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 0);
-    for (const auto axis : axes) shape.at(static_cast<std::size_t>(axis < 0 ? axis + rank : axis)) = 1;
+    for (const auto axis : axes)
+      shape.at(static_cast<std::size_t>(axis < 0 ? axis + rank : axis)) = 1;
     std::int64_t next = 0;
     for (auto& size : shape) {
       if (size == 0) size = in[0].size(next++);

@@ -62,9 +62,13 @@ class Sgd final : public Optimizer {
       if (target_.parameters.is_cpu()) {
         sgd_loop(target_.parameters.data_ptr<float>() + begin,
                  target_.gradients.data_ptr<float>() + begin,
-                 velocity_.data_ptr<float>() + begin, end - begin,
-                 static_cast<float>(learning_rate), static_cast<float>(options_.momentum),
-                 static_cast<float>(look_ahead), static_cast<float>(along), decay);
+                 velocity_.data_ptr<float>() + begin,
+                 end - begin,
+                 static_cast<float>(learning_rate),
+                 static_cast<float>(options_.momentum),
+                 static_cast<float>(look_ahead),
+                 static_cast<float>(along),
+                 decay);
         return;
       }
       torch::Tensor w = target_.parameters.slice(0, begin, end);
@@ -124,11 +128,16 @@ class Adam final : public Optimizer {
     target_.for_each_part(options_.weight_decay, [&](auto begin, auto end, float decay) {
       if (target_.parameters.is_cpu()) {
         adam_loop(target_.parameters.data_ptr<float>() + begin,
-                  target_.gradients.data_ptr<float>() + begin, mean_.data_ptr<float>() + begin,
-                  square_.data_ptr<float>() + begin, end - begin,
-                  static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
-                  static_cast<float>(rate), static_cast<float>(root_correction),
-                  static_cast<float>(options_.epsilon), decay);
+                  target_.gradients.data_ptr<float>() + begin,
+                  mean_.data_ptr<float>() + begin,
+                  square_.data_ptr<float>() + begin,
+                  end - begin,
+                  static_cast<float>(options_.beta1),
+                  static_cast<float>(options_.beta2),
+                  static_cast<float>(rate),
+                  static_cast<float>(root_correction),
+                  static_cast<float>(options_.epsilon),
+                  decay);
         return;
       }
       torch::Tensor w = target_.parameters.slice(0, begin, end);
@@ -178,7 +187,9 @@ void check(const OptimizerOptions& o) {
   require(is_share(o.beta1), "beta1", o.beta1, "0 <= beta1 < 1");
   require(is_share(o.beta2), "beta2", o.beta2, "0 <= beta2 < 1");
   require(o.epsilon > 0.0 && std::isfinite(o.epsilon), "epsilon", o.epsilon, "a positive number");
-  require(o.weight_decay >= 0.0 && std::isfinite(o.weight_decay), "weight decay", o.weight_decay,
+  require(o.weight_decay >= 0.0 && std::isfinite(o.weight_decay),
+          "weight decay",
+          o.weight_decay,
           "a number not below 0");
 }
 

@@ -12,13 +12,14 @@
 namespace lastbit {
 
 struct OptimizerOptions {
-  std::string name = "sgd";   ///< a row of `optimizers()`
-  double momentum = 0.9;      ///< SGD's, in [0, 1)
-  bool nesterov = true;       ///< SGD's look-ahead form; needs momentum
-  double beta1 = 0.9;         ///< Adam's, of the mean
-  double beta2 = 0.999;       ///< Adam's, of the square
-  double epsilon = 1e-8;      ///< Adam's
-  double weight_decay = 0.0;  ///< Times the weight, added to the gradient; matrices and kernels alone.
+  std::string name = "sgd";  ///< a row of `optimizers()`
+  double momentum = 0.9;     ///< SGD's, in [0, 1)
+  bool nesterov = true;      ///< SGD's look-ahead form; needs momentum
+  double beta1 = 0.9;        ///< Adam's, of the mean
+  double beta2 = 0.999;      ///< Adam's, of the square
+  double epsilon = 1e-8;     ///< Adam's
+  double weight_decay =
+      0.0;  ///< Times the weight, added to the gradient; matrices and kernels alone.
 };
 
 /// Lowers a loss along its gradient. Works on one flat tensor: a step is one pass over memory.

@@ -17,8 +17,9 @@ bool is_float_initializer(const Graph& graph, const std::string& name) {
   return plain == nullptr || plain->type() == DType::kFloat;
 }
 
-// Names of the constants of `node` that are biases or a norm's parameters. `linear` holds the results of
-// nodes that compute a matrix product, so that an addition after one is seen as its bias.
+// Names of the constants of `node` that are biases or a norm's parameters. `linear` holds the
+// results of nodes that compute a matrix product, so that an addition after one is seen as its
+// bias.
 std::vector<std::string> bias_inputs(const Node& node, const std::set<std::string>& linear) {
   const auto input = [&](std::size_t i) { return i < node.inputs.size() ? node.inputs[i] : ""; };
   if (node.op == "Conv" || node.op == "Gemm") return {input(2)};
@@ -38,8 +39,8 @@ Rule parse_rule(const std::string& text) {
   const std::string pattern = equals == std::string::npos ? "*" : text.substr(0, equals);
   const std::string set = equals == std::string::npos ? text : text.substr(equals + 1);
   if (pattern.empty() || set.empty()) {
-    throw InputError(
-        cat("[codebook] '", text, "' is not a rule, expected SET or PATTERN=SET, as 'fc*=ternary'"));
+    throw InputError(cat(
+        "[codebook] '", text, "' is not a rule, expected SET or PATTERN=SET, as 'fc*=ternary'"));
   }
   return {pattern, set == "float" ? nullptr : parse_projector(set)};
 }
@@ -57,7 +58,8 @@ std::vector<Parameter> trainable_parameters(const Graph& graph) {
   std::set<std::string> linear;
   for (const Node& node : graph.nodes) {
     for (const std::string& name : bias_inputs(node, linear)) add(name, false);
-    if (node.op == "MatMul" || node.op == "Conv") linear.insert(node.outputs.begin(), node.outputs.end());
+    if (node.op == "MatMul" || node.op == "Conv")
+      linear.insert(node.outputs.begin(), node.outputs.end());
   }
   return result;
 }
@@ -81,11 +83,14 @@ std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std
       matched = true;
     }
     if (!matched) {
-      throw InputError(cat("[codebook] '", text, "' matches no layer, the layers are: ",
+      throw InputError(cat("[codebook] '",
+                           text,
+                           "' matches no layer, the layers are: ",
                            layers.empty() ? "none" : join(layers)));
     }
   }
-  if (std::none_of(result.begin(), result.end(), [](const Constraint& c) { return c.set != nullptr; })) {
+  if (std::none_of(
+          result.begin(), result.end(), [](const Constraint& c) { return c.set != nullptr; })) {
     throw InputError("[codebook] every layer stays float, expected a codebook for at least one");
   }
   return result;

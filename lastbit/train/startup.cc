@@ -1,11 +1,10 @@
 #include "lastbit/train/startup.h"
 
+#include <climits>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <malloc.h>
 #include <unistd.h>
-
-#include <climits>
-#include <cstdlib>
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

@@ -33,10 +33,8 @@ Trainer::Trainer(Network& network,
       test_(test),
       options_(std::move(options)),
       method_(method),
-      optimizer_(make_optimizer(options_.optimizer,
-                                network.parameters(),
-                                network.gradients(),
-                                network.matrix_size())) {
+      optimizer_(make_optimizer(
+          options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())) {
   require_positive(options_.epochs, "epochs");
   require_positive(options_.batch, "batch");
   require_positive(options_.round.count, "round");
@@ -70,7 +68,8 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
 
   for (std::int64_t begin = 0; begin < train_.size(); begin += options_.batch) {
     const std::int64_t count = std::min(options_.batch, train_.size() - begin);
-    step(std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+    step(
+        std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     const bool last = begin + count == train_.size();
     if (at_.step % round_steps_ == 0 || at_.step == at_.total_steps) end_round();
     if (last || at_.step % kStepsBetweenReports == 0) {
@@ -78,7 +77,8 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
       if (observer.step) observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_)});
     }
     if (observer.stop && observer.stop()) {
-      throw WorkError(cat("[train] stopped on request in epoch ", epoch + 1, " of ", options_.epochs));
+      throw WorkError(
+          cat("[train] stopped on request in epoch ", epoch + 1, " of ", options_.epochs));
     }
   }
 
@@ -129,8 +129,12 @@ void Trainer::end_round() {
 
 void Trainer::require_finite() const {
   if (std::isfinite(loss_sum_.item<double>())) return;
-  throw WorkError(cat("[train] the loss is no longer finite in epoch ", at_.epoch + 1, ", step ",
-                      at_.step, ", learning rate ", at_.learning_rate,
+  throw WorkError(cat("[train] the loss is no longer finite in epoch ",
+                      at_.epoch + 1,
+                      ", step ",
+                      at_.step,
+                      ", learning rate ",
+                      at_.learning_rate,
                       "; a smaller learning rate or penalty helps"));
 }
 

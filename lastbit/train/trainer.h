@@ -20,22 +20,22 @@ struct RoundLength {
 
 struct TrainerOptions {
   std::int64_t epochs = 10;
-  std::int64_t batch = 128;        ///< Samples a step; the last step of an epoch takes what is left.
-  Schedule learning_rate = 0.05;   ///< Its factor form counts epochs.
+  std::int64_t batch = 128;       ///< Samples a step; the last step of an epoch takes what is left.
+  Schedule learning_rate = 0.05;  ///< Its factor form counts epochs.
   OptimizerOptions optimizer;
   RoundLength round;
-  std::uint64_t seed = 0;          ///< Of the order of the samples, and of dropout.
+  std::uint64_t seed = 0;  ///< Of the order of the samples, and of dropout.
 };
 
 /// What a run says at the end of each epoch.
 struct EpochReport {
   std::int64_t epoch = 0;  ///< 1 for the first
-  double loss = 0.0;       ///< mean cross-entropy over the epoch's steps, at the weights of each step
-  double error = 0.0;      ///< share of training samples missed meanwhile
-  Score test;              ///< of what is deployed: low-bit weights where a method is at work
+  double loss = 0.0;   ///< mean cross-entropy over the epoch's steps, at the weights of each step
+  double error = 0.0;  ///< share of training samples missed meanwhile
+  Score test;          ///< of what is deployed: low-bit weights where a method is at work
   std::optional<Residuals> residuals;  ///< of the last round, where a method is at work
   double learning_rate = 0.0;
-  double seconds = 0.0;    ///< of training alone, without the test
+  double seconds = 0.0;  ///< of training alone, without the test
 };
 
 /// What a run says every few steps.

@@ -13,11 +13,10 @@
 namespace lastbit {
 namespace {
 
-using torch::Tensor;
 using Sizes = std::vector<std::int64_t>;
 
-// How a node's window moves. ONNX pads each end on its own; LibTorch's calls pad both alike, so what is
-// unequal is padded beforehand.
+// How a node's window moves. ONNX pads each end on its own; LibTorch's calls pad both alike, so
+// what is unequal is padded beforehand.
 struct Window {
   explicit Window(const Node& node, std::size_t rank)
       : strides(ints_attribute(node, "strides", Sizes(rank, 1))),
@@ -47,10 +46,13 @@ struct Window {
   std::string auto_pad;
 };
 
-Sizes space_of(const Tensor& input) { return {input.sizes().begin() + 2, input.sizes().end()}; }
+Sizes space_of(const torch::Tensor& input) {
+  return {input.sizes().begin() + 2, input.sizes().end()};
+}
 
 bool is_symmetric(const Sizes& padding) {
-  return std::equal(padding.begin(), padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2),
+  return std::equal(padding.begin(),
+                    padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2),
                     padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2));
 }
 
@@ -58,7 +60,7 @@ Sizes beginnings(const Sizes& padding) {
   return {padding.begin(), padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2)};
 }
 
-Tensor pad(const Tensor& input, const Sizes& padding, double value) {
+torch::Tensor pad(const torch::Tensor& input, const Sizes& padding, double value) {
   Sizes order;  // LibTorch: last dimension first, both ends side by side
   const std::size_t rank = padding.size() / 2;
   for (std::size_t i = rank; i-- > 0;) {
@@ -72,17 +74,24 @@ Tensor pad(const Tensor& input, const Sizes& padding, double value) {
 
 OperatorCall compile_conv(const Node& node) {
   const auto groups = int_attribute(node, "group", 1);
-  return [node, groups](std::span<const Tensor> in) {
-    const Tensor& weight = in[1];
-    const Tensor bias = in.size() > 2 ? in[2] : Tensor();
+  return [node, groups](std::span<const torch::Tensor> in) {
+    const torch::Tensor& weight = in[1];
+    const torch::Tensor bias = in.size() > 2 ? in[2] : torch::Tensor();
     const Window window(node, static_cast<std::size_t>(weight.dim() - 2));
     const Sizes padding = window.padding(space_of(in[0]), space_of(weight));
     const bool symmetric = is_symmetric(padding);
-    const Tensor input = symmetric ? in[0] : pad(in[0], padding, 0.0);
+    const torch::Tensor input = symmetric ? in[0] : pad(in[0], padding, 0.0);
     const Sizes both = symmetric ? beginnings(padding) : Sizes(padding.size() / 2, 0);
     const Sizes none(both.size(), 0);
-    return at::convolution(input, weight, bias, window.strides, both, window.dilations,
-                           /*transposed=*/false, none, groups);
+    return at::convolution(input,
+                           weight,
+                           bias,
+                           window.strides,
+                           both,
+                           window.dilations,
+                           /*transposed=*/false,
+                           none,
+                           groups);
   };
 }
 
@@ -90,10 +99,10 @@ OperatorCall compile_max_pool(const Node& node) {
   const Sizes kernel = ints_attribute(node, "kernel_shape", {});
   const bool ceil_mode = int_attribute(node, "ceil_mode", 0) != 0;
   const Window window(node, kernel.size());
-  return [=](std::span<const Tensor> in) {
+  return [=](std::span<const torch::Tensor> in) {
     const Sizes padding = window.padding(space_of(in[0]), kernel);
     const bool symmetric = is_symmetric(padding);
-    const Tensor input =
+    const torch::Tensor input =
         symmetric ? in[0] : pad(in[0], padding, -std::numeric_limits<double>::infinity());
     const Sizes both = symmetric ? beginnings(padding) : Sizes(kernel.size(), 0);
     return kernel.size() == 1
@@ -107,17 +116,22 @@ OperatorCall compile_average_pool(const Node& node) {
   const bool ceil_mode = int_attribute(node, "ceil_mode", 0) != 0;
   const bool count_padding = int_attribute(node, "count_include_pad", 0) != 0;
   const Window window(node, kernel.size());
-  if (std::any_of(window.dilations.begin(), window.dilations.end(), [](auto d) { return d != 1; })) {
-    throw InputError(cat("[train] node ", describe(node), ": dilated average pooling is not supported"));
+  if (std::any_of(
+          window.dilations.begin(), window.dilations.end(), [](auto d) { return d != 1; })) {
+    throw InputError(
+        cat("[train] node ", describe(node), ": dilated average pooling is not supported"));
   }
-  return [=](std::span<const Tensor> in) {
+  return [=](std::span<const torch::Tensor> in) {
     const Sizes padding = window.padding(space_of(in[0]), kernel);
     const bool symmetric = is_symmetric(padding);
     if (!symmetric && !count_padding) {
-      throw InputError(cat("[train] node ", describe(node), ": unequal padding [", join(padding),
+      throw InputError(cat("[train] node ",
+                           describe(node),
+                           ": unequal padding [",
+                           join(padding),
                            "] that does not count is not supported"));
     }
-    const Tensor input = symmetric ? in[0] : pad(in[0], padding, 0.0);
+    const torch::Tensor input = symmetric ? in[0] : pad(in[0], padding, 0.0);
     const Sizes both = symmetric ? beginnings(padding) : Sizes(kernel.size(), 0);
     return kernel.size() == 1
                ? at::avg_pool1d(input, kernel, window.strides, both, ceil_mode, count_padding)
