@@ -36,3 +36,5 @@ BENCHMARK(draw_images)->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisec
 
 }  // namespace
 }  // namespace lastbit
+
+BENCHMARK_MAIN();
