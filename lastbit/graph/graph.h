@@ -23,15 +23,16 @@ using Attribute = std::variant<std::int64_t,
 
 /// One operator call, with the meaning that ONNX gives it at the graph's opset.
 struct Node {
-  std::string name;                  // may be empty
-  std::string op;                    // "Conv"
-  std::string domain;                // empty for ONNX's own operators
-  std::vector<std::string> inputs;   // names of values; an omitted optional input is ""
+  std::string name;                 // may be empty
+  std::string op;                   // "Conv"
+  std::string domain;               // empty for ONNX's own operators
+  std::vector<std::string> inputs;  // names of values; an omitted optional input is ""
   std::vector<std::string> outputs;
   std::map<std::string, Attribute, std::less<>> attributes;
 };
 
-/// "'conv1' (Conv)", for error messages.
+/// What follows the word "node" in error messages: "'conv1' (Conv)", or "that makes 'y' (Conv)" for
+/// a node without a name.
 std::string describe(const Node& node);
 
 /// Attribute `name`, or `fallback` where the node has none.
@@ -74,24 +75,26 @@ Tensor decode(const Initializer& initializer);
 struct Graph {
   std::string name = "lastbit";
   std::int64_t opset = 13;
-  std::vector<Value> inputs;   // without initializers
+  std::vector<Value> inputs;  // without initializers
   std::vector<Value> outputs;
-  std::vector<Node> nodes;     // each after those that make its inputs
+  std::vector<Node> nodes;  // each after those that make its inputs
   std::map<std::string, Initializer, std::less<>> initializers;
   std::map<std::string, std::string, std::less<>> metadata;  // ONNX's metadata_props
 
-  /// The initializer called `name`, or null.
-  const Initializer* find_initializer(std::string_view name) const noexcept;
+  /// The initializer of that name, or null.
+  const Initializer* find_initializer(std::string_view initializer) const noexcept;
 };
 
-/// A weight that can be made low-bit: the matrix or kernel of a Conv, Gemm or MatMul node.
+/// A weight that can be made low-bit: the float32 initializer (or one that is low-bit already) that
+/// is the second input of a Conv node, or of a Gemm or MatMul node as a matrix.
 struct WeightUse {
-  std::string layer;        // the node's name where it has one, else the initializer's without ".weight"
+  std::string layer;  // the node's name, or the initializer's without ".weight" if it has none
   std::string initializer;  // name in `Graph::initializers`
   int channel_axis = 0;     // the axis of the output channels
 };
 
-/// The weights of `graph` that can be made low-bit, in the order of their nodes, each once.
+/// The weights of `graph` that can be made low-bit, in the order of their nodes, each once (as its
+/// first node uses it).
 std::vector<WeightUse> lowbit_candidates(const Graph& graph);
 
 }  // namespace lastbit

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,11 @@ using Shape = std::vector<std::int64_t>;
 
 /// Number of elements. All sizes must be known and not negative.
 std::int64_t element_count(std::span<const std::int64_t> shape) noexcept;
+
+/// The same for sizes that come from a file or a caller: nothing where one is negative, or where
+/// the product of those that are not 0 exceeds 2^60 (so that byte counts and sums of sizes cannot
+/// overflow).
+std::optional<std::int64_t> checked_element_count(std::span<const std::int64_t> shape) noexcept;
 
 /// "[1, 28, 28]"
 std::string to_string(std::span<const std::int64_t> shape);

@@ -11,12 +11,12 @@
 namespace lastbit {
 
 struct ZooOptions {
-  Shape input = {1, 28, 28};         ///< Shape of one sample, without the batch.
-  std::int64_t classes = 10;         ///< Number of outputs.
-  std::vector<std::int64_t> hidden;  ///< Hidden widths, for `mlp` alone; others refuse it.
-  std::string activation;            ///< "tanh", "relu"; empty takes the architecture's own.
-  std::string center = "channel";    ///< What is subtracted from the input: "none", or a mean a "channel" or "pixel".
-  std::uint64_t seed = 0;            ///< Of the initial weights.
+  Shape input = {1, 28, 28};              ///< Shape of one sample, without the batch.
+  std::int64_t classes = 10;              ///< Number of outputs.
+  std::vector<std::int64_t> hidden = {};  ///< Hidden widths, for `mlp` alone; others refuse it.
+  std::string activation = {};            ///< "tanh", "relu"; empty takes the architecture's own.
+  std::string center = "channel";         ///< Mean to subtract: "none", "channel" or "pixel".
+  std::uint64_t seed = 0;                 ///< Of the initial weights.
 };
 
 /// A row of the table of architectures.
@@ -28,9 +28,9 @@ struct Architecture {
 
 std::span<const Architecture> architectures() noexcept;
 
-/// The network called `name`, with seeded random weights. Its input is "input" [batch, ...], its output
-/// "logits" [batch, classes]; layers are called conv1, fc1, ... and their parameters conv1.weight,
-/// conv1.bias. The mean, "input.mean", is 0 until training sets it.
+/// The network called `name`, with seeded random weights. Its input is "input" [batch, ...], its
+/// output "logits" [batch, classes]; layers are called conv1, fc1, ... and their parameters
+/// conv1.weight, conv1.bias. The mean, "input.mean", is 0 until training sets it.
 /// @throws InputError that lists the known names, or names the option that does not fit.
 Graph make_network(std::string_view name, const ZooOptions& options);
 

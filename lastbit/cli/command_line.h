@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace lastbit {
+
+/// The options of one command, with `--config FILE` to read them from a file and `--save-config FILE`
+/// to write all that are in force. On the command line an option overrides the file.
+class CommandLine {
+ public:
+  /// @param name  as typed, "lastbit eval".
+  CommandLine(const std::string& name, const std::string& summary);
+
+  CLI::App& app() noexcept { return app_; }
+
+  /// @return false if help was asked for and printed: the command is done.
+  /// @throws InputError for wrong usage, an unknown key in the file, or a file that cannot be read or
+  ///     written.
+  bool parse(int argc, char** argv);
+
+  /// All options in force, in the form that `--config` reads.
+  std::string config() const;
+
+ private:
+  CLI::App app_;
+  std::string save_config_;
+};
+
+}  // namespace lastbit

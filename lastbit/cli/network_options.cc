@@ -1,0 +1,41 @@
+#include "lastbit/cli/network_options.h"
+
+#include "lastbit/base/text.h"
+
+namespace lastbit {
+
+void add_network_options(CLI::App& app, ZooOptions& options) {
+  app.add_option("--hidden", options.hidden, "Widths of the hidden layers, for mlp: 300,100")
+      ->delimiter(',')
+      ->type_name("N,N,...");
+  app.add_option("--activation", options.activation, "tanh or relu, where the architecture has a choice")
+      ->type_name("NAME");
+  app.add_option("--center", options.center,
+                 "Mean to subtract from the input: one a channel, one a pixel, or none")
+      ->type_name("channel|pixel|none");
+  app.add_option("--input", options.input, "Shape of one sample: channels,height,width")
+      ->delimiter(',')
+      ->type_name("N,N,...");
+  app.add_option("--classes", options.classes, "Number of outputs")->type_name("N");
+}
+
+std::string architecture_list() {
+  std::string result;
+  for (const Architecture& row : architectures()) {
+    result += cat(row.name, std::string(12 - std::min<std::size_t>(11, row.name.size()), ' '),
+                  row.summary, "\n");
+  }
+  return result;
+}
+
+std::int64_t parameter_count(const Graph& graph) {
+  std::int64_t total = 0;
+  for (const auto& [name, initializer] : graph.initializers) {
+    const auto* plain = std::get_if<Tensor>(&initializer);
+    if (plain != nullptr && plain->type() != DType::kFloat) continue;
+    total += element_count(shape_of(initializer));
+  }
+  return total;
+}
+
+}  // namespace lastbit

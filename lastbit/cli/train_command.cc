@@ -1,0 +1,122 @@
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/file.h"
+#include "lastbit/base/text.h"
+#include "lastbit/cli/command_line.h"
+#include "lastbit/cli/commands.h"
+#include "lastbit/cli/data_options.h"
+#include "lastbit/cli/network_options.h"
+#include "lastbit/cli/progress.h"
+#include "lastbit/cli/training.h"
+#include "lastbit/graph/onnx.h"
+
+namespace lastbit {
+namespace {
+
+struct TrainChoice {
+  std::string model;
+  std::string run;
+  std::string out;
+  bool force = false;
+  bool json = false;
+  DataChoice data;
+  ZooOptions network;
+  TrainingChoice training;
+};
+
+bool is_file(const std::string& model) { return model.ends_with(".onnx"); }
+
+// A file goes on from its weights; a name of the zoo starts anew, for the data's shape and classes.
+Graph starting_graph(const TrainChoice& choice, const CLI::App& app, const Dataset& data) {
+  if (is_file(choice.model)) return read_onnx(choice.model);
+  ZooOptions options = choice.network;
+  options.seed = choice.training.trainer.seed;
+  if (app.count("--input") == 0) {
+    options.input.assign(data.train->sample_shape().begin(), data.train->sample_shape().end());
+  }
+  if (app.count("--classes") == 0) options.classes = data.train->classes();
+  return make_network(choice.model, options);
+}
+
+void set_mean(Network& network, const Graph& graph, const TrainChoice& choice, const Dataset& data) {
+  if (is_file(choice.model) || graph.find_initializer("input.mean") == nullptr) return;
+  const Shape& shape = shape_of(*graph.find_initializer("input.mean"));
+  network.set_constant("input.mean",
+                       mean_sample(*data.train, choice.network.center == "channel").reshape(shape));
+}
+
+TrainChoice defaults() {
+  TrainChoice choice;
+  choice.training.trainer.epochs = 10;
+  choice.training.trainer.batch = 128;
+  choice.training.learning_rate = "cosine:0.05";
+  choice.training.trainer.optimizer.weight_decay = 5e-4;
+  return choice;
+}
+
+void add_options(CLI::App& app, TrainChoice& choice) {
+  app.add_option("model,--model", choice.model,
+                 "An architecture ('lastbit zoo' lists them) or an .onnx file to go on from")
+      ->required()
+      ->type_name("NAME|FILE");
+  add_data_options(app, choice.data)->required();
+  app.add_option("--run", choice.run, "Folder to write: config, log and model (default runs/MODEL-DATA)")
+      ->type_name("DIR");
+  app.add_option("--out", choice.out, "Where to write the model (default RUN/reference.onnx)")
+      ->type_name("FILE.onnx");
+  app.add_flag("--force", choice.force, "Write over a run that is there already");
+  app.add_flag("--json", choice.json, "Print the result as one JSON object");
+  add_training_options(app, choice.training);
+  add_network_options(app, choice.network);
+}
+
+}  // namespace
+
+int train_command(int argc, char** argv) {
+  CommandLine line("lastbit train",
+                   "Trains a network in float32: the reference that is compressed later.\n"
+                   "Example: lastbit train lenet5 --data mnist --epochs 10 --run runs/lenet5");
+  TrainChoice choice = defaults();
+  add_options(line.app(), choice);
+  if (!line.parse(argc, argv)) return 0;
+  apply(choice.training);
+  if (choice.run.empty()) {
+    choice.run = cat("runs/", std::filesystem::path(choice.model).stem().string(), "-",
+                     std::filesystem::path(choice.data.name).stem().string());
+  }
+  const Dataset data = open(choice.data);
+  const Graph graph = starting_graph(choice, line.app(), data);
+  Network network(graph, {}, device_of(choice.training));
+  set_mean(network, graph, choice, data);
+  const Batches train(data.train, network.sample_shape(), network.device());
+  const Batches test(data.test, network.sample_shape(), network.device());
+  Trainer trainer(network, train, test, choice.training.trainer);
+
+  RunFolder folder(choice.run, line.config(), choice.force);
+  const std::string out = choice.out.empty() ? folder.file("reference.onnx").string() : choice.out;
+  require_writable(out);
+  std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test\n", choice.model,
+                           network.parameters().numel(), data.name, train.size(), test.size());
+  run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder);
+
+  write_onnx(out, network.exported());
+  const Score score = evaluate(network, test);
+  nlohmann::ordered_json result = {{"model", out}, {"test", score_json(score)},
+                                   {"bytes", std::filesystem::file_size(out)}};
+  folder.write_result(result);
+  if (choice.json) {
+    std::cout << result.dump() << "\n";
+  } else {
+    std::cout << fmt::format("{}: test {}, {}\n", out, score_text(score),
+                             bytes_text(static_cast<double>(std::filesystem::file_size(out))));
+  }
+  return 0;
+}
+
+}  // namespace lastbit

@@ -1,0 +1,22 @@
+// lastbit-train: the commands that need LibTorch. `lastbit` starts it; it can be called by itself.
+
+#include <array>
+
+#include "lastbit/cli/commands.h"
+#include "lastbit/cli/program.h"
+#include "lastbit/train/startup.h"
+
+namespace {
+
+constexpr std::array<lastbit::Command, 3> kCommands = {{
+    {"train", "train a network in float, as the reference", lastbit::train_command},
+    {"compress", "squeeze a trained network to one to three bits a weight", lastbit::compress_command},
+    {"verify", "prove that a compressed file equals what was trained", lastbit::verify_command},
+}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lastbit::ensure_passive_waiting(argv);
+  return lastbit::run_program(kCommands, argc, argv);
+}

@@ -1,0 +1,102 @@
+#include "lastbit/cli/training.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <torch/cuda.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/cli/interrupt.h"
+#include "lastbit/cli/progress.h"
+#include "lastbit/train/startup.h"
+
+namespace lastbit {
+namespace {
+
+std::string residual_text(const std::optional<Residuals>& residuals) {
+  if (!residuals) return "";
+  return fmt::format(", residual {:.4f}, flipped {:.2f}%, rho {:.3g}",
+                     residuals->primal, 100.0 * residuals->flipped, residuals->penalty);
+}
+
+nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& phase) {
+  nlohmann::ordered_json entry = {{"phase", phase},
+                                  {"epoch", report.epoch},
+                                  {"loss", report.loss},
+                                  {"error", 100.0 * report.error},
+                                  {"test_loss", report.test.loss},
+                                  {"test_error", 100.0 * report.test.error},
+                                  {"learning_rate", report.learning_rate},
+                                  {"seconds", report.seconds}};
+  if (report.residuals) {
+    entry["primal_residual"] = report.residuals->primal;
+    entry["dual_residual"] = report.residuals->dual;
+    entry["flipped"] = report.residuals->flipped;
+    entry["penalty"] = report.residuals->penalty;
+  }
+  return entry;
+}
+
+}  // namespace
+
+void add_training_options(CLI::App& app, TrainingChoice& choice) {
+  TrainerOptions& trainer = choice.trainer;
+  app.add_option("--epochs", trainer.epochs, "Passes over the training data")->check(CLI::Range(1, 1000000));
+  app.add_option("--batch", trainer.batch, "Samples a step")->check(CLI::Range(1, 1 << 20));
+  app.add_option("--learning-rate,--lr", choice.learning_rate,
+                 "0.05, 0.1..0.001 (over the run), 0.1*0.98 (an epoch) or cosine:0.05")
+      ->type_name("SCHEDULE");
+  app.add_option("--optimizer", trainer.optimizer.name, "sgd or adam")->type_name("NAME");
+  app.add_option("--momentum", trainer.optimizer.momentum, "Nesterov momentum of sgd; 0 for none");
+  app.add_option("--weight-decay", trainer.optimizer.weight_decay,
+                 "L2 penalty on matrices and kernels, as its gradient's factor");
+  app.add_option("--seed", trainer.seed, "Seed of all random choices");
+  app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")->check(CLI::Range(0, 1024));
+  app.add_option("--device", choice.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->type_name("NAME");
+}
+
+void apply(TrainingChoice& choice) {
+  choice.trainer.learning_rate = Schedule::parse(choice.learning_rate, "learning-rate");
+  if (choice.device == "cuda" && !torch::cuda::is_available()) {
+    throw InputError("[device] cuda was asked for, but this LibTorch finds no CUDA device");
+  }
+  configure_process(choice.threads);
+  catch_interrupts();
+}
+
+torch::Device device_of(const TrainingChoice& choice) { return torch::Device(choice.device); }
+
+void run_with_progress(Trainer& trainer,
+                       const TrainerOptions& options,
+                       std::int64_t train_samples,
+                       const std::string& phase,
+                       RunFolder& folder) {
+  ProgressBar bar(options.epochs * train_samples, "images");
+  Observer observer;
+  observer.stop = interrupted;
+  observer.step = [&](const StepReport& report) {
+    bar.update(report.at.epoch * train_samples + report.samples,
+               fmt::format("{} epoch {}/{}  loss {:.4f}  error {:.2f}%", phase, report.at.epoch + 1,
+                           options.epochs, report.loss, 100.0 * report.error));
+  };
+  observer.epoch = [&](const EpochReport& report) {
+    bar.line(fmt::format("{} epoch {}/{}: loss {:.4f}, error {:.2f}%; test error {:.2f}%{}, {}, {:.0f} images/s",
+                         phase, report.epoch, options.epochs, report.loss, 100.0 * report.error,
+                         100.0 * report.test.error, residual_text(report.residuals),
+                         duration_text(report.seconds),
+                         static_cast<double>(train_samples) / report.seconds));
+    folder.log(entry_of(report, phase));
+  };
+  trainer.run(observer);
+}
+
+std::string score_text(const Score& score) {
+  return fmt::format("error {:.2f}%, loss {:.4f}", 100.0 * score.error, score.loss);
+}
+
+nlohmann::ordered_json score_json(const Score& score) {
+  return {{"error", 100.0 * score.error}, {"loss", score.loss}, {"examples", score.examples}};
+}
+
+}  // namespace lastbit

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+#include "lastbit/cli/run_folder.h"
+#include "lastbit/train/trainer.h"
+
+namespace lastbit {
+
+/// The options that every command with a training loop has.
+struct TrainingChoice {
+  TrainerOptions trainer;
+  std::string learning_rate;
+  int threads = 0;
+  std::string device = "cpu";
+};
+
+void add_training_options(CLI::App& app, TrainingChoice& choice);
+
+/// Turns text into options and sets up the process. @throws InputError for what cannot be read.
+void apply(TrainingChoice& choice);
+
+torch::Device device_of(const TrainingChoice& choice);
+
+/// Runs the loop with a progress bar, a line and a log entry an epoch.
+///
+/// @param phase  name of this part of the run in the log, as "compress".
+void run_with_progress(Trainer& trainer,
+                       const TrainerOptions& options,
+                       std::int64_t train_samples,
+                       const std::string& phase,
+                       RunFolder& folder);
+
+/// "error 0.93%, loss 0.0312"
+std::string score_text(const Score& score);
+nlohmann::ordered_json score_json(const Score& score);
+
+}  // namespace lastbit

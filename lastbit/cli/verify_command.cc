@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <torch/types.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/cli/command_line.h"
+#include "lastbit/cli/commands.h"
+#include "lastbit/cli/data_options.h"
+#include "lastbit/cli/digest.h"
+#include "lastbit/cli/score.h"
+#include "lastbit/graph/onnx.h"
+#include "lastbit/train/batches.h"
+#include "lastbit/train/evaluate.h"
+#include "lastbit/train/network.h"
+#include "lastbit/train/startup.h"
+
+namespace lastbit {
+namespace {
+
+constexpr double kTolerance = 1e-4;  // of outputs, relative to the largest of a sample
+
+struct Check {
+  std::string claim;
+  bool holds = false;
+  std::string finding;
+};
+
+// The first float initializer of `trained` that `graph` decodes to other bits, or nothing.
+std::optional<std::string> first_difference(const Graph& graph, const Graph& trained) {
+  for (const auto& [name, initializer] : trained.initializers) {
+    const Initializer* other = graph.find_initializer(name);
+    if (other == nullptr || !(decode(*other) == decode(initializer))) return name;
+  }
+  return std::nullopt;
+}
+
+Check check_trained(const Graph& graph, const std::string& path) {
+  const auto difference = first_difference(graph, read_onnx(path));
+  return {.claim = "decoded weights equal " + path + " bit for bit",
+          .holds = !difference,
+          .finding = difference ? cat("'", *difference, "' differs") : "equal"};
+}
+
+Check check_digest(const Graph& graph) {
+  const auto stored = graph.metadata.find(kDigestKey);
+  if (stored == graph.metadata.end()) {
+    throw InputError(cat("[verify] the model carries no '", kDigestKey,
+                         "', expected a file that 'lastbit compress' wrote"));
+  }
+  const std::string found = weights_digest(graph);
+  return {.claim = "decoded weights have the SHA-256 that training stored",
+          .holds = found == stored->second,
+          .finding = found.substr(0, 16)};
+}
+
+// Outputs of LibTorch on all samples, (examples, classes).
+std::vector<float> libtorch_outputs(Network& network, const Batches& data) {
+  const torch::NoGradGuard no_gradient;
+  network.set_training(false);
+  std::vector<float> outputs;
+  std::vector<std::int64_t> indices;
+  constexpr std::int64_t kBatch = 500;
+  for (std::int64_t begin = 0; begin < data.size(); begin += kBatch) {
+    indices.clear();
+    for (std::int64_t i = begin; i < std::min(begin + kBatch, data.size()); ++i) indices.push_back(i);
+    const torch::Tensor logits = network.forward(data.gather(indices).input).contiguous();
+    outputs.insert(outputs.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
+  }
+  return outputs;
+}
+
+struct Agreement {
+  double worst = 0.0;             // largest |a - b| of a sample over its largest |a|
+  std::int64_t other_class = 0;   // samples whose largest output differs by more than the tolerance allows
+  std::int64_t misses = 0;        // of `reference`
+};
+
+Agreement compare(const std::vector<float>& reference, const RuntimeScore& ours, const DatasetSource& data) {
+  Agreement result;
+  for (std::int64_t i = 0; i < ours.examples; ++i) {
+    const float* a = reference.data() + i * ours.classes;
+    const float* b = ours.outputs.data() + i * ours.classes;
+    double difference = 0.0;
+    double size = 0.0;
+    for (std::int64_t c = 0; c < ours.classes; ++c) {
+      difference = std::max(difference, std::abs(static_cast<double>(a[c]) - b[c]));
+      size = std::max(size, std::abs(static_cast<double>(a[c])));
+    }
+    result.worst = std::max(result.worst, difference / std::max(size, 1e-30));
+    const auto class_a = largest(a, ours.classes);
+    const auto class_b = largest(b, ours.classes);
+    // Two outputs that tie within the tolerance may come in either order.
+    if (class_a != class_b && a[class_a] - a[class_b] > kTolerance * size) ++result.other_class;
+    result.misses += class_a != data.labels()[static_cast<std::size_t>(i)];
+  }
+  return result;
+}
+
+std::vector<Check> check_runtime(const Graph& graph, const DataChoice& choice) {
+  const auto source = open_part(choice);
+  Network network(graph, {});
+  const Batches batches(source, network.sample_shape(), torch::kCPU);
+  require_classes(network, batches);
+  const RuntimeScore ours = score(graph, *source, {.batch = 100, .threads = 1});
+  const Agreement found = compare(libtorch_outputs(network, batches), ours, *source);
+  const auto percent = [&](std::int64_t misses) {
+    return 100.0 * static_cast<double>(misses) / static_cast<double>(ours.examples);
+  };
+  return {{.claim = fmt::format("runtime agrees with LibTorch within {:g} on {} samples", kTolerance,
+                                ours.examples),
+           .holds = found.worst <= kTolerance && found.other_class == 0,
+           .finding = fmt::format("largest relative difference {:.1e}, {} other classes", found.worst,
+                                  found.other_class)},
+          {.claim = "runtime and LibTorch have the same error",
+           .holds = ours.misses == found.misses || found.other_class == 0,
+           .finding = fmt::format("{:.2f}% and {:.2f}%", percent(ours.misses), percent(found.misses))}};
+}
+
+}  // namespace
+
+int verify_command(int argc, char** argv) {
+  CommandLine line("lastbit verify",
+                   "Proves that a compressed file equals what was trained: the decoded weights bit for bit,\n"
+                   "and the runtime's outputs and error against LibTorch's. Exit code 1 if a check fails.\n"
+                   "Example: lastbit verify runs/ternary/compressed.onnx --data mnist");
+  std::string model;
+  std::string trained;
+  DataChoice data;
+  int threads = 0;
+  bool json = false;
+  line.app().add_option("model,--model", model, "The compressed model")->required()->type_name("FILE.onnx");
+  add_data_options(line.app(), data)->required();
+  add_part_option(line.app(), data);
+  line.app()
+      .add_option("--trained", trained, "Weights as trained (default trained.onnx beside the model, if there)")
+      ->type_name("FILE.onnx");
+  line.app().add_option("--threads", threads, "Threads of LibTorch; 0 takes all")->check(CLI::Range(0, 1024));
+  line.app().add_flag("--json", json, "Print one JSON object");
+  if (!line.parse(argc, argv)) return 0;
+  configure_process(threads);
+
+  const Graph graph = read_onnx(model);
+  if (trained.empty()) {
+    const auto beside = std::filesystem::path(model).parent_path() / "trained.onnx";
+    if (std::filesystem::exists(beside)) trained = beside.string();
+  }
+  std::vector<Check> checks = {check_digest(graph)};
+  if (!trained.empty()) checks.push_back(check_trained(graph, trained));
+  for (Check& check : check_runtime(graph, data)) checks.push_back(std::move(check));
+
+  const bool all = std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.holds; });
+  if (json) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (const Check& check : checks) {
+      rows.push_back({{"claim", check.claim}, {"holds", check.holds}, {"finding", check.finding}});
+    }
+    const nlohmann::ordered_json out = {{"model", model}, {"verified", all}, {"checks", rows}};
+    std::cout << out.dump() << "\n";
+  } else {
+    for (const Check& check : checks) {
+      std::cout << (check.holds ? "ok    " : "FAIL  ") << check.claim << ": " << check.finding << "\n";
+    }
+    std::cout << model << (all ? ": verified\n" : ": NOT verified\n");
+  }
+  return all ? 0 : 1;
+}
+
+}  // namespace lastbit

@@ -1,0 +1,39 @@
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/cli/command_line.h"
+#include "lastbit/cli/commands.h"
+#include "lastbit/cli/network_options.h"
+#include "lastbit/graph/onnx.h"
+
+namespace lastbit {
+
+int zoo_command(int argc, char** argv) {
+  CommandLine line("lastbit zoo",
+                   "Lists the architectures, or writes one with seeded random weights as ONNX.\n"
+                   "Example: lastbit zoo lenet5 --out lenet5.onnx");
+  std::string name;
+  std::string out;
+  ZooOptions options;
+  line.app().add_option("name,--name", name, "Architecture to write; none lists them")->type_name("NAME");
+  line.app().add_option("--out", out, "File to write")->type_name("FILE.onnx");
+  add_network_options(line.app(), options);
+  line.app().add_option("--seed", options.seed, "Seed of the random weights");
+  if (!line.parse(argc, argv)) return 0;
+
+  if (name.empty()) {
+    std::cout << architecture_list();
+    return 0;
+  }
+  if (out.empty()) throw InputError("[zoo] --out is missing, expected the file to write");
+  const Graph graph = make_network(name, options);
+  write_onnx(out, graph);
+  std::cout << "wrote " << out << " (" << std::filesystem::file_size(out) << " bytes, "
+            << parameter_count(graph) << " parameters)\n";
+  return 0;
+}
+
+}  // namespace lastbit

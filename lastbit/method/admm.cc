@@ -1,0 +1,105 @@
+#include "lastbit/method/admm.h"
+
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/method/fused.h"
+#include "lastbit/method/residuals.h"
+
+namespace lastbit {
+namespace {
+
+// Alternating direction method of multipliers for  min f(w)  s.t.  w in C, with scaled dual u.
+//
+//     proximal    w  ~ argmin f(w) + rho/2 ||w - z + u||^2     by the optimizer's steps of a round
+//     projection  z  = P_C(w + u)
+//     dual        u += w - z
+//
+// Source: Leng et al. 2017, section 3.2, equations (8)-(10), where z is G and u is lambda. The
+// paper projects by alternating iteration, (16) and (17); ours is exact. When rho changes between
+// rounds, u is rescaled so that the multiplier rho * u stays (Boyd et al. 2011, section 3.4.1).
+class Admm final : public Method {
+ public:
+  explicit Admm(AdmmOptions options) : options_(options) {
+    if (!std::isfinite(options_.prediction) || options_.prediction <= 0.0) {
+      throw InputError(
+          cat("[admm] prediction rate is ", options_.prediction, ", expected a positive number"));
+    }
+  }
+
+  std::string_view name() const noexcept override { return "admm"; }
+
+  void begin(Weights weights) override {
+    w_ = std::move(weights);
+    low_bit_ = project(w_.layers, w_.value);
+    z_ = torch::empty_like(w_.value);
+    decode(w_.layers, low_bit_, z_);
+    u_ = torch::zeros_like(z_);
+    target_ = z_.clone();
+  }
+
+  int passes() const noexcept override { return options_.extragradient ? 2 : 1; }
+
+  // The quadratic term's gradient; and in the extragradient's first pass the prediction
+  //     w_p = w - beta_p (grad f(w) + rho (w - z + u)),
+  // from whose gradient the optimizer then steps at w (section 3.3.1).
+  void after_backward(const Progress& at, int pass) override {
+    add_pull(w_.gradient, w_.value, target_, rho(at));
+    if (!options_.extragradient) return;
+    if (pass == 0) {
+      start_.defined() ? start_.copy_(w_.value) : start_ = w_.value.clone();
+      w_.value.sub_(w_.gradient, options_.prediction * at.learning_rate);
+    } else {
+      w_.value.copy_(start_);
+    }
+  }
+
+  Residuals end_round(const Progress& at) override {
+    const torch::Tensor z_before = z_.clone();
+    std::vector<Quantized> before = std::exchange(low_bit_, project(w_.layers, w_.value + u_));
+    decode(w_.layers, low_bit_, z_);
+    u_.add_(w_.value).sub_(z_);
+
+    Progress next = at;
+    ++next.round;
+    u_.mul_(rho(at) / rho(next));
+    torch::sub_out(target_, z_, u_);
+    return residuals(w_.value, z_, z_before, before, low_bit_, rho(at));
+  }
+
+  const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
+
+  std::map<std::string, torch::Tensor> state() const override { return {{"z", z_}, {"u", u_}}; }
+
+  void load(const std::map<std::string, torch::Tensor>& state) override {
+    z_.copy_(state.at("z"));
+    u_.copy_(state.at("u"));
+    torch::sub_out(target_, z_, u_);
+    low_bit_ = project(w_.layers, z_);
+  }
+
+ private:
+  double rho(const Progress& at) const {
+    const double fraction = at.total_rounds > 1 ? static_cast<double>(at.round) /
+                                                      static_cast<double>(at.total_rounds - 1)
+                                                : 0.0;
+    return options_.rho.at(std::min(1.0, fraction), at.round);
+  }
+
+  AdmmOptions options_;
+  Weights w_;
+  std::vector<Quantized> low_bit_;  // z as codes and scales
+  torch::Tensor z_;                 // (total)
+  torch::Tensor u_;                 // (total) scaled dual
+  torch::Tensor target_;            // (total) z - u
+  torch::Tensor start_;             // (total) w before the prediction
+};
+
+}  // namespace
+
+std::unique_ptr<Method> make_admm(AdmmOptions options) { return std::make_unique<Admm>(options); }
+
+}  // namespace lastbit

@@ -1,0 +1,40 @@
+#include "lastbit/method/fused.h"
+
+#include <cstdint>
+
+#include "lastbit/base/vectorize.h"
+
+namespace lastbit {
+namespace {
+
+LASTBIT_VECTORIZE void add_pull_loop(float* __restrict gradient,
+                                     const float* __restrict value,
+                                     const float* __restrict target,
+                                     float strength,
+                                     std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) gradient[i] += strength * (value[i] - target[i]);
+}
+
+}  // namespace
+
+void add_pull(torch::Tensor& gradient,
+              const torch::Tensor& value,
+              const torch::Tensor& target,
+              double strength) {
+  if (!gradient.is_cpu()) {
+    gradient.add_(value - target, strength);
+    return;
+  }
+  add_pull_loop(gradient.data_ptr<float>(),
+                value.data_ptr<float>(),
+                target.data_ptr<float>(),
+                static_cast<float>(strength),
+                gradient.numel());
+}
+
+Distances distances(const torch::Tensor& a, const torch::Tensor& b) {
+  return {.between = (a - b).square().sum(torch::kFloat64).item<double>(),
+          .norm = a.square().sum(torch::kFloat64).item<double>()};
+}
+
+}  // namespace lastbit

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/types.h>
+
+namespace lastbit {
+
+/// gradient += strength * (value - target), elementwise over flat float32 tensors of one size: the
+/// gradient of strength/2 ||value - target||^2. One pass over memory on the CPU.
+void add_pull(torch::Tensor& gradient,
+              const torch::Tensor& value,
+              const torch::Tensor& target,
+              double strength);
+
+/// Sums of squares taken in one pass, for residuals.
+struct Distances {
+  double between = 0.0;  ///< ||a - b||^2
+  double norm = 0.0;     ///< ||a||^2
+};
+Distances distances(const torch::Tensor& a, const torch::Tensor& b);
+
+}  // namespace lastbit

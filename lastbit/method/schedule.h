@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace lastbit {
+
+/// Where training stands. Everything that changes over a run is a pure function of this, so there
+/// is nothing about schedules to save.
+struct Progress {
+  std::int64_t step = 0;         ///< Optimizer steps done.
+  std::int64_t total_steps = 0;  ///< Of the whole run; positive.
+  std::int64_t epoch = 0;        ///< Passes over the data done.
+  std::int64_t round = 0;        ///< Projections done since `begin`.
+  std::int64_t total_rounds = 0;
+  double learning_rate = 0.0;  ///< That of the coming step.
+
+  /// Share of the run that is done, in [0, 1].
+  double fraction() const noexcept;
+};
+
+/// A positive number that changes over a run, as a learning rate or a penalty does. Text forms:
+///
+///     0.05            always
+///     0.1..0.001      from the first to the last by equal factors over the run
+///     0.1*0.98        times the factor after each epoch (learning rate) or round (penalty)
+///     cosine:0.05     half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no
+///     restarts)
+class Schedule {
+ public:
+  Schedule(double value) noexcept
+      : first_(value), last_(value) {}  // NOLINT(google-explicit-constructor)
+
+  /// @throws InputError, naming `option`, if the text is not one of the forms or a number is not
+  ///     positive and finite.
+  static Schedule parse(std::string_view text, std::string_view option);
+
+  /// @param period  whole epochs or rounds done, for the form with a factor.
+  double at(double fraction, std::int64_t period) const noexcept;
+
+  std::string text() const;
+
+ private:
+  enum class Kind : std::uint8_t { kConstant, kGeometric, kFactor, kCosine };
+
+  Kind kind_ = Kind::kConstant;
+  double first_;
+  double last_;  // the end of kGeometric, the factor of kFactor
+};
+
+}  // namespace lastbit

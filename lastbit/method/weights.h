@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "lastbit/quant/projector.h"
+#include "lastbit/quant/quantized.h"
+
+namespace lastbit {
+
+/// One constrained layer: a slice of the flat tensors of `Weights`, and the set it must end in.
+struct ConstrainedWeight {
+  std::string name;
+  std::int64_t offset = 0;  // of its first element
+  ChannelLayout layout;     // layout.size() elements
+  std::shared_ptr<const Projector> set;
+};
+
+/// The weights that must become low-bit, all layers in one tensor, so that penalties and dual
+/// updates are a few vector operations whatever the number of layers.
+struct Weights {
+  torch::Tensor value;                    // (total) float32, the memory that the network reads
+  torch::Tensor gradient;                 // (total) float32, the memory that backward adds to
+  std::vector<ConstrainedWeight> layers;  // in the order of their offsets
+
+  std::int64_t size() const { return value.numel(); }
+
+  /// Moves parameters of a network of any making into one flat tensor: each keeps its shape and
+  /// becomes a view of it, and so does its gradient.
+  ///
+  /// @param parameters  float32, on one device. Their `layers` offsets are set here.
+  /// @throws InputError if there is none, or the sizes or types do not fit.
+  static Weights adopt(std::vector<torch::Tensor> parameters,
+                       std::vector<ConstrainedWeight> layers);
+};
+
+/// The nearest point of each layer's set to the corresponding slice of `flat` (total). Projection
+/// runs on the CPU.
+std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
+                               const torch::Tensor& flat);
+
+/// Writes the decoded weights of all layers into `flat` (total).
+void decode(const std::vector<ConstrainedWeight>& layers,
+            const std::vector<Quantized>& quantized,
+            torch::Tensor& flat);
+
+}  // namespace lastbit

@@ -1,0 +1,82 @@
+#include "lastbit/train/evaluate.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+
+#include <ATen/ATen.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+
+namespace lastbit {
+namespace {
+
+// Puts low-bit weights into the network for as long as it lives.
+class Deployed {
+ public:
+  Deployed(Network& network, const std::vector<Quantized>& low_bit)
+      : weights_(network.constrained()), saved_(weights_.value.clone()) {
+    decode(weights_.layers, low_bit, weights_.value);
+  }
+  Deployed(const Deployed&) = delete;
+  Deployed& operator=(const Deployed&) = delete;
+  ~Deployed() { weights_.value.copy_(saved_); }
+
+ private:
+  torch::NoGradGuard no_gradient_;
+  Weights weights_;
+  torch::Tensor saved_;
+};
+
+}  // namespace
+
+BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels) {
+  return {.loss = at::cross_entropy_loss(logits, labels),
+          .misses = logits.detach().argmax(1).ne(labels).sum()};
+}
+
+Score evaluate(Network& network, const Batches& data) {
+  const torch::NoGradGuard no_gradient;
+  network.set_training(false);
+  constexpr std::int64_t kBatch = 500;
+  torch::Tensor loss = torch::zeros({}, torch::kFloat64);
+  std::int64_t misses = 0;
+  std::vector<std::int64_t> indices;
+  for (std::int64_t begin = 0; begin < data.size(); begin += kBatch) {
+    indices.resize(static_cast<std::size_t>(std::min(kBatch, data.size() - begin)));
+    std::iota(indices.begin(), indices.end(), begin);
+    const Batch batch = data.gather(indices);
+    const BatchLoss result = cross_entropy(network.forward(batch.input), batch.labels);
+    loss += result.loss.to(torch::kCPU, torch::kFloat64) * static_cast<double>(indices.size());
+    misses += result.misses.item<std::int64_t>();
+  }
+  network.set_training(true);
+  const auto total = static_cast<double>(data.size());
+  return {.loss = loss.item<double>() / total,
+          .error = static_cast<double>(misses) / total,
+          .examples = data.size()};
+}
+
+Score evaluate(Network& network, const Batches& data, const std::vector<Quantized>& low_bit) {
+  const Deployed deployed(network, low_bit);
+  return evaluate(network, data);
+}
+
+void require_classes(Network& network, const Batches& data) {
+  const torch::NoGradGuard no_gradient;
+  const std::array<std::int64_t, 1> first = {0};
+  network.set_training(false);
+  const torch::Tensor logits = network.forward(data.gather(first).input);
+  network.set_training(true);
+  if (logits.dim() != 2 || logits.size(1) < data.source().classes()) {
+    throw InputError(cat("[data] the model's output is ",
+                         to_string(logits.sizes().vec()),
+                         " for one sample, expected [1, classes] with at least the data's ",
+                         data.source().classes(),
+                         " classes"));
+  }
+}
+
+}  // namespace lastbit

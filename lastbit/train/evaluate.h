@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lastbit/quant/quantized.h"
+#include "lastbit/train/batches.h"
+#include "lastbit/train/network.h"
+
+namespace lastbit {
+
+struct Score {
+  double loss = 0.0;   ///< mean cross-entropy, nats a sample
+  double error = 0.0;  ///< share of samples whose largest output is not their label, in [0, 1]
+  std::int64_t examples = 0;
+};
+
+/// Mean cross-entropy of `logits` (batch, classes) and how many rows miss their label.
+struct BatchLoss {
+  torch::Tensor loss;    // () with gradient
+  torch::Tensor misses;  // () int64
+};
+BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels);
+
+/// Runs the network over all samples with batch norm and dropout as in use.
+Score evaluate(Network& network, const Batches& data);
+
+/// The same with the low-bit weights in the float weights' place, which are put back afterwards.
+Score evaluate(Network& network, const Batches& data, const std::vector<Quantized>& low_bit);
+
+/// @throws InputError if the network has fewer outputs than the data has classes.
+void require_classes(Network& network, const Batches& data);
+
+}  // namespace lastbit

@@ -1,0 +1,195 @@
+#include "lastbit/train/network.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/train/operators.h"
+
+namespace lastbit {
+namespace {
+
+torch::Tensor to_torch(const Tensor& tensor, torch::Device device) {
+  const std::span<const float> from = tensor.as_floats();
+  torch::Tensor result = torch::empty(tensor.shape(), torch::kFloat32);
+  std::copy(from.begin(), from.end(), result.data_ptr<float>());
+  return result.to(device);
+}
+
+Tensor from_torch(const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.detach().to(torch::kCPU).contiguous();
+  return Tensor::floats(host.sizes().vec(),
+                        {host.data_ptr<float>(), static_cast<std::size_t>(host.numel())});
+}
+
+Shape sample_shape_of(const Graph& graph) {
+  if (graph.inputs.size() != 1 || graph.outputs.empty()) {
+    throw InputError(cat("[network] the graph has ",
+                         graph.inputs.size(),
+                         " inputs and ",
+                         graph.outputs.size(),
+                         " outputs, training expects one input and an output"));
+  }
+  const Value& input = graph.inputs.front();
+  Shape shape;
+  for (std::size_t i = 1; i < input.dims.size(); ++i) {
+    if (!input.dims[i].known()) {
+      throw InputError(cat("[network] input '",
+                           input.name,
+                           "' is ",
+                           to_string(input.dims),
+                           ", expected all sizes but the batch to be known"));
+    }
+    shape.push_back(input.dims[i].size);
+  }
+  return shape;
+}
+
+}  // namespace
+
+Network::Network(Graph graph, const std::vector<Constraint>& constraints, torch::Device device)
+    : graph_(std::move(graph)), device_(device), sample_shape_(sample_shape_of(graph_)) {
+  const torch::NoGradGuard no_gradient;
+  lay_out_parameters(constraints);
+  load_constants();
+  compile();
+}
+
+void Network::lay_out_parameters(const std::vector<Constraint>& constraints) {
+  for (const Constraint& constraint : constraints) {
+    if (constraint.set != nullptr) constraints_.push_back(constraint);
+  }
+  std::vector<Parameter> ordered = trainable_parameters(graph_);
+  const auto rank = [&](const Parameter& parameter) {
+    for (std::size_t i = 0; i < constraints_.size(); ++i) {
+      if (constraints_[i].use.initializer == parameter.initializer) return i;
+    }
+    return constraints_.size() + (parameter.matrix ? 0 : 1);
+  };
+  std::stable_sort(ordered.begin(), ordered.end(), [&](const Parameter& a, const Parameter& b) {
+    return rank(a) < rank(b);
+  });
+
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < ordered.size(); ++i) {
+    const Parameter& parameter = ordered[i];
+    const std::int64_t count = element_count(parameter.shape);
+    if (i < constraints_.size()) {
+      const Constraint& constraint = constraints_[i];
+      layers_.push_back({.name = constraint.use.initializer,
+                         .offset = total,
+                         .layout = channel_layout(parameter.shape, constraint.use.channel_axis),
+                         .set = constraint.set});
+      constrained_size_ += count;
+    }
+    if (parameter.matrix) matrix_size_ += count;
+    total += count;
+  }
+  parameters_ = torch::empty({total}, torch::TensorOptions(torch::kFloat32).device(device_));
+  gradients_ = torch::zeros_like(parameters_);
+  std::int64_t offset = 0;
+  for (const Parameter& parameter : ordered) {
+    const std::int64_t count = element_count(parameter.shape);
+    torch::Tensor leaf = parameters_.narrow(0, offset, count).view(parameter.shape).detach();
+    leaf.copy_(to_torch(decode(*graph_.find_initializer(parameter.initializer)), device_));
+    leaf.set_requires_grad(true);
+    leaf.mutable_grad() = gradients_.narrow(0, offset, count).view(parameter.shape);
+    leaves_[parameter.initializer] = leaf;
+    offset += count;
+  }
+}
+
+void Network::load_constants() {
+  for (const auto& [name, initializer] : graph_.initializers) {
+    if (leaves_.contains(name)) continue;
+    const auto* plain = std::get_if<Tensor>(&initializer);
+    if (plain != nullptr && plain->type() != DType::kFloat) continue;  // shapes, read when compiled
+    constants_[name] = to_torch(decode(initializer), device_);
+  }
+}
+
+std::size_t Network::slot(const std::string& value) {
+  const auto [entry, added] = slots_.try_emplace(value, slots_.size());
+  if (added) values_.emplace_back();
+  return entry->second;
+}
+
+// Each node becomes a call on slots. A slot is emptied by the last step that reads it, so that
+// autograd alone decides what is kept.
+void Network::compile() {
+  std::map<std::string, std::size_t> last_use;
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    for (const std::string& name : graph_.nodes[i].inputs) last_use[name] = i;
+  }
+  for (const Value& output : graph_.outputs) last_use.erase(output.name);
+  slot(graph_.inputs.front().name);
+
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[i];
+    std::vector<std::size_t> inputs;
+    std::vector<std::size_t> released;
+    for (const std::string& name : node.inputs) {
+      const std::size_t index = slot(name);
+      inputs.push_back(index);
+      if (leaves_.contains(name)) {
+        values_[index] = leaves_.at(name);
+      } else if (constants_.contains(name)) {
+        values_[index] = constants_.at(name);
+      } else if (!name.empty() && last_use.contains(name) && last_use.at(name) == i &&
+                 graph_.find_initializer(name) == nullptr) {
+        released.push_back(index);
+      }
+    }
+    const std::size_t output = slot(node.outputs.at(0));
+    const bool* training = &training_;
+    steps_.emplace_back([call = compile_operator(node, graph_, training), inputs, released, output](
+                            std::vector<torch::Tensor>& values) {
+      std::vector<torch::Tensor> arguments;
+      arguments.reserve(inputs.size());
+      for (const std::size_t index : inputs) arguments.push_back(values[index]);
+      for (const std::size_t index : released) values[index].reset();
+      values[output] = call(arguments);
+    });
+  }
+}
+
+torch::Tensor Network::forward(const torch::Tensor& input) {
+  values_[slots_.at(graph_.inputs.front().name)] = input;
+  for (const Step& step : steps_) step(values_);
+  return std::exchange(values_[slots_.at(graph_.outputs.front().name)], torch::Tensor());
+}
+
+Weights Network::constrained() const {
+  return {.value = parameters_.narrow(0, 0, constrained_size_),
+          .gradient = gradients_.narrow(0, 0, constrained_size_),
+          .layers = layers_};
+}
+
+void Network::set_constant(const std::string& name, const torch::Tensor& value) {
+  const auto found = constants_.find(name);
+  if (found == constants_.end() || found->second.sizes() != value.sizes()) {
+    throw InputError(
+        cat("[network] no constant '", name, "' of shape ", to_string(value.sizes().vec())));
+  }
+  found->second.copy_(value);
+}
+
+Graph Network::exported(const std::vector<Quantized>& low_bit) const {
+  Graph result = graph_;
+  for (const auto& [name, leaf] : leaves_) result.initializers[name] = from_torch(leaf);
+  for (const auto& [name, constant] : constants_) result.initializers[name] = from_torch(constant);
+  for (std::size_t i = 0; i < low_bit.size(); ++i) {
+    const Constraint& constraint = constraints_[i];
+    const std::string& name = constraint.use.initializer;
+    result.initializers[name] = pack_lowbit(low_bit[i],
+                                            leaves_.at(name).sizes().vec(),
+                                            constraint.use.channel_axis,
+                                            constraint.set->name());
+  }
+  return result;
+}
+
+}  // namespace lastbit

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "lastbit/graph/graph.h"
+#include "lastbit/method/weights.h"
+#include "lastbit/train/parameters.h"
+
+namespace lastbit {
+
+/// A Graph under LibTorch's autograd: the same nodes, with trainable parameters in one flat tensor.
+///
+/// The flat order is: low-bit weights, the other matrices and kernels, then biases and norms; so
+/// the low-bit weights, and all that weight decay applies to, are prefixes.
+class Network {
+ public:
+  /// @param constraints  of `choose_codebooks` for the same graph; empty to train all in float.
+  /// @throws InputError naming node and operator for what training does not support.
+  Network(Graph graph,
+          const std::vector<Constraint>& constraints,
+          torch::Device device = torch::kCPU);
+
+  Network(const Network&) = delete;  // its steps point into it
+  Network& operator=(const Network&) = delete;
+
+  /// @param input  (batch, sample shape...) float32. @return (batch, classes), the first output.
+  torch::Tensor forward(const torch::Tensor& input);
+
+  /// Shape of one sample, without the batch.
+  const Shape& sample_shape() const noexcept { return sample_shape_; }
+  torch::Device device() const noexcept { return device_; }
+
+  const torch::Tensor& parameters() const noexcept { return parameters_; }  // (total)
+  torch::Tensor& gradients() noexcept { return gradients_; }                // (total)
+  /// How many of the first parameters are matrices or kernels.
+  std::int64_t matrix_size() const noexcept { return matrix_size_; }
+
+  /// The low-bit weights: views of the first parameters.
+  Weights constrained() const;
+  const std::vector<ConstrainedWeight>& constrained_layers() const noexcept { return layers_; }
+
+  void set_training(bool training) noexcept { training_ = training; }
+
+  /// The constant called `name` (not a parameter) is replaced, as an input's mean is by data.
+  /// @throws InputError if there is none of that name and shape.
+  void set_constant(const std::string& name, const torch::Tensor& value);
+
+  /// The graph with all parameters and statistics as they are now. Where `low_bit` is not empty it
+  /// takes the place of the low-bit weights, one for each of `constrained_layers()`.
+  Graph exported(const std::vector<Quantized>& low_bit = {}) const;
+
+ private:
+  using Step = std::function<void(std::vector<torch::Tensor>&)>;
+
+  void lay_out_parameters(const std::vector<Constraint>& constraints);
+  void load_constants();
+  void compile();
+  std::size_t slot(const std::string& value);
+
+  Graph graph_;
+  torch::Device device_;
+  Shape sample_shape_;
+  bool training_ = true;
+
+  torch::Tensor parameters_;
+  torch::Tensor gradients_;
+  std::int64_t matrix_size_ = 0;
+  std::int64_t constrained_size_ = 0;
+  std::vector<ConstrainedWeight> layers_;
+  std::vector<Constraint> constraints_;             // those with a set, in the order of layers_
+  std::map<std::string, torch::Tensor> leaves_;     // by initializer; views of parameters_
+  std::map<std::string, torch::Tensor> constants_;  // all other float initializers
+
+  std::map<std::string, std::size_t> slots_;  // value name -> index below
+  std::vector<torch::Tensor> values_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace lastbit

@@ -1,0 +1,252 @@
+#include "lastbit/train/operators.h"
+
+#include <array>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/train/windows.h"
+
+namespace lastbit {
+namespace {
+
+using Inputs = std::span<const torch::Tensor>;
+
+struct Context {
+  const Node& node;
+  const Graph& graph;
+  const bool* training;
+
+  [[noreturn]] void fail(std::string_view what) const {
+    throw InputError(cat("[train] node ", describe(node), ": ", what));
+  }
+  // The constant integers of input `index`, as a Reshape's target.
+  std::vector<std::int64_t> constant_ints(std::size_t index) const {
+    const auto* initializer =
+        index < node.inputs.size() ? graph.find_initializer(node.inputs[index]) : nullptr;
+    const auto* plain =
+        initializer == nullptr ? nullptr : std::get_if<lastbit::Tensor>(initializer);
+    if (plain == nullptr) fail(cat("input ", index, " is not a constant"));
+    const auto values = plain->as_int64s();
+    return {values.begin(), values.end()};
+  }
+  bool has(std::size_t index) const {
+    return index < node.inputs.size() && !node.inputs[index].empty();
+  }
+};
+
+torch::Tensor input_or_none(Inputs in, std::size_t index) {
+  return index < in.size() ? in[index] : torch::Tensor();
+}
+
+template <torch::Tensor (*kFunction)(const torch::Tensor&)>
+OperatorCall unary(const Context& /*context*/) {
+  return [](Inputs in) { return kFunction(in[0]); };
+}
+template <torch::Tensor (*kFunction)(const torch::Tensor&, const torch::Tensor&)>
+OperatorCall binary(const Context& /*context*/) {
+  return [](Inputs in) { return kFunction(in[0], in[1]); };
+}
+
+torch::Tensor add(const torch::Tensor& a, const torch::Tensor& b) { return a + b; }
+torch::Tensor sub(const torch::Tensor& a, const torch::Tensor& b) { return a - b; }
+torch::Tensor mul(const torch::Tensor& a, const torch::Tensor& b) { return a * b; }
+torch::Tensor div(const torch::Tensor& a, const torch::Tensor& b) { return a / b; }
+torch::Tensor identity(const torch::Tensor& a) { return a; }
+torch::Tensor mean_over_space(const torch::Tensor& a) {
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(a.dim() - 2));
+  std::iota(axes.begin(), axes.end(), 2);
+  return a.mean(axes, /*keepdim=*/true);
+}
+
+OperatorCall gemm(const Context& context) {
+  const auto alpha = float_attribute(context.node, "alpha", 1.0F);
+  const auto beta = float_attribute(context.node, "beta", 1.0F);
+  const bool transpose_a = int_attribute(context.node, "transA", 0) != 0;
+  const bool transpose_b = int_attribute(context.node, "transB", 0) != 0;
+  const bool plain = alpha == 1.0F && beta == 1.0F && !transpose_a && transpose_b;
+  return [=](Inputs in) {
+    const torch::Tensor c = input_or_none(in, 2);
+    if (plain && (!c.defined() || c.dim() == 1)) return at::linear(in[0], in[1], c);
+    const torch::Tensor a = transpose_a ? in[0].t() : in[0];
+    const torch::Tensor b = transpose_b ? in[1].t() : in[1];
+    torch::Tensor product = at::mm(a, b);
+    if (alpha != 1.0F) product = product * alpha;
+    return c.defined() ? product + c * beta : product;
+  };
+}
+
+OperatorCall leaky_relu(const Context& context) {
+  const double slope = float_attribute(context.node, "alpha", 0.01F);
+  return [slope](Inputs in) { return at::leaky_relu(in[0], slope); };
+}
+
+OperatorCall clip(const Context& /*context*/) {
+  return [](Inputs in) {
+    torch::Tensor result = in[0];
+    if (const torch::Tensor low = input_or_none(in, 1); low.defined())
+      result = at::maximum(result, low);
+    if (const torch::Tensor high = input_or_none(in, 2); high.defined())
+      result = at::minimum(result, high);
+    return result;
+  };
+}
+
+OperatorCall softmax(const Context& context) {
+  const auto axis = int_attribute(context.node, "axis", -1);
+  return [axis](Inputs in) { return at::softmax(in[0], axis); };
+}
+OperatorCall log_softmax(const Context& context) {
+  const auto axis = int_attribute(context.node, "axis", -1);
+  return [axis](Inputs in) { return at::log_softmax(in[0], axis); };
+}
+
+OperatorCall batch_norm(const Context& context) {
+  const double epsilon = float_attribute(context.node, "epsilon", 1e-5F);
+  // ONNX: running = running * momentum + batch * (1 - momentum); LibTorch names the other share.
+  const double momentum = 1.0 - float_attribute(context.node, "momentum", 0.9F);
+  return [=, training = context.training](Inputs in) {
+    return at::batch_norm(
+        in[0], in[1], in[2], in[3], in[4], *training, momentum, epsilon, /*cudnn_enabled=*/true);
+  };
+}
+
+OperatorCall dropout(const Context& context) {
+  double ratio = 0.5;
+  if (context.has(1)) {
+    const Initializer* given = context.graph.find_initializer(context.node.inputs[1]);
+    if (given == nullptr) context.fail("the ratio is not a constant");
+    ratio = decode(*given).as_floats()[0];
+  }
+  return [ratio, training = context.training](Inputs in) {
+    return at::dropout(in[0], ratio, *training);
+  };
+}
+
+OperatorCall flatten(const Context& context) {
+  const auto axis = int_attribute(context.node, "axis", 1);
+  return [axis](Inputs in) {
+    const auto sizes = in[0].sizes();
+    const auto split = axis < 0 ? axis + in[0].dim() : axis;
+    const auto rows =
+        std::accumulate(sizes.begin(), sizes.begin() + split, std::int64_t{1}, std::multiplies<>());
+    const auto columns =
+        std::accumulate(sizes.begin() + split, sizes.end(), std::int64_t{1}, std::multiplies<>());
+    return in[0].reshape({rows, columns});
+  };
+}
+
+OperatorCall reshape(const Context& context) {
+  const auto target = context.constant_ints(1);
+  const bool zero_is_size = int_attribute(context.node, "allowzero", 0) != 0;
+  return [=](Inputs in) {
+    std::vector<std::int64_t> shape = target;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      if (shape[i] == 0 && !zero_is_size) shape[i] = in[0].size(static_cast<std::int64_t>(i));
+    }
+    return in[0].reshape(shape);
+  };
+}
+
+OperatorCall transpose(const Context& context) {
+  const auto order = ints_attribute(context.node, "perm", {});
+  return [order](Inputs in) {
+    if (!order.empty()) return in[0].permute(order);
+    std::vector<std::int64_t> reversed(static_cast<std::size_t>(in[0].dim()));
+    std::iota(reversed.rbegin(), reversed.rend(), 0);
+    return in[0].permute(reversed);
+  };
+}
+
+OperatorCall concat(const Context& context) {
+  const auto axis = int_attribute(context.node, "axis", 0);
+  return
+      [axis](Inputs in) { return at::cat(std::vector<torch::Tensor>(in.begin(), in.end()), axis); };
+}
+
+OperatorCall squeeze(const Context& context) {
+  if (!context.has(1)) return [](Inputs in) { return at::squeeze(in[0]); };
+  const auto axes = context.constant_ints(1);
+  return [axes](Inputs in) {
+    std::vector<std::int64_t> shape;
+    for (std::int64_t i = 0; i < in[0].dim(); ++i) {
+      bool dropped = false;
+      for (const auto axis : axes) dropped |= axis == i || axis + in[0].dim() == i;
+      if (!dropped) shape.push_back(in[0].size(i));
+    }
+    return in[0].reshape(shape);
+  };
+}
+
+OperatorCall unsqueeze(const Context& context) {
+  const auto axes = context.constant_ints(1);
+  return [axes](Inputs in) {
+    const auto rank = in[0].dim() + static_cast<std::int64_t>(axes.size());
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(rank), 0);
+    for (const auto axis : axes)
+      shape.at(static_cast<std::size_t>(axis < 0 ? axis + rank : axis)) = 1;
+    std::int64_t next = 0;
+    for (auto& size : shape) {
+      if (size == 0) size = in[0].size(next++);
+    }
+    return in[0].reshape(shape);
+  };
+}
+
+OperatorCall conv(const Context& c) { return compile_conv(c.node); }
+OperatorCall max_pool(const Context& c) { return compile_max_pool(c.node); }
+OperatorCall average_pool(const Context& c) { return compile_average_pool(c.node); }
+
+struct Row {
+  std::string_view op;
+  OperatorCall (*compile)(const Context& context);
+};
+
+constexpr std::array kOperators = {
+    Row{"Add", binary<add>},
+    Row{"AveragePool", average_pool},
+    Row{"BatchNormalization", batch_norm},
+    Row{"Clip", clip},
+    Row{"Concat", concat},
+    Row{"Conv", conv},
+    Row{"Div", binary<div>},
+    Row{"Dropout", dropout},
+    Row{"Flatten", flatten},
+    Row{"Gemm", gemm},
+    Row{"GlobalAveragePool", unary<mean_over_space>},
+    Row{"Identity", unary<identity>},
+    Row{"LeakyRelu", leaky_relu},
+    Row{"LogSoftmax", log_softmax},
+    Row{"MatMul", binary<at::matmul>},
+    Row{"MaxPool", max_pool},
+    Row{"Mul", binary<mul>},
+    Row{"Relu", unary<at::relu>},
+    Row{"Reshape", reshape},
+    Row{"Sigmoid", unary<at::sigmoid>},
+    Row{"Softmax", softmax},
+    Row{"Squeeze", squeeze},
+    Row{"Sub", binary<sub>},
+    Row{"Tanh", unary<at::tanh>},
+    Row{"Transpose", transpose},
+    Row{"Unsqueeze", unsqueeze},
+};
+
+}  // namespace
+
+OperatorCall compile_operator(const Node& node, const Graph& graph, const bool* training) {
+  const Context context{node, graph, training};
+  std::vector<std::string_view> known;
+  for (const Row& row : kOperators) {
+    if (node.domain.empty() && row.op == node.op) return row.compile(context);
+    known.push_back(row.op);
+  }
+  context.fail(cat("operator is not supported in training, supported are: ", join(known)));
+}
+
+}  // namespace lastbit

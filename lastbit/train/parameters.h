@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lastbit/graph/graph.h"
+#include "lastbit/quant/projector.h"
+
+namespace lastbit {
+
+/// A float32 initializer that training changes.
+struct Parameter {
+  std::string initializer;
+  Shape shape;
+  bool matrix = false;  ///< a matrix or kernel, not a bias or a norm's scale
+};
+
+/// What training changes in `graph`: kernels and matrices of Conv, Gemm and MatMul, their biases (a
+/// constant added to a result of MatMul among them), and scale and bias of BatchNormalization. All
+/// other constants, as an input's mean, stay as they are.
+std::vector<Parameter> trainable_parameters(const Graph& graph);
+
+/// A weight and the set it must end in.
+struct Constraint {
+  WeightUse use;
+  std::shared_ptr<const Projector> set;  // null: stays float
+};
+
+/// Which weight takes which codebook, by rules in order: "ternary" for all, or "PATTERN=SET", where
+/// the pattern (`*`, `?`) is matched against the layer's name and the initializer's, and SET is a
+/// codebook or "float". The last rule that matches decides; a weight without a rule stays float.
+///
+/// @throws InputError if a rule is malformed or matches nothing (the message lists the layers), or
+/// no
+///     weight is left to make low-bit.
+std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std::string> rules);
+
+}  // namespace lastbit

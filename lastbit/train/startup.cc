@@ -1,0 +1,39 @@
+#include "lastbit/train/startup.h"
+
+#include <climits>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include "lastbit/base/threads.h"
+
+namespace lastbit {
+
+void configure_process(int threads) {
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  ::mallopt(M_TOP_PAD, 64 << 20);
+
+  at::set_num_threads(threads > 0 ? threads : usable_processors());
+  // Not every BLAS is OpenBLAS, so its own call is looked up, not linked.
+  using SetThreads = void (*)(int);
+  if (auto* set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) {
+    set(1);
+  }
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setBenchmarkCuDNN(false);
+}
+
+void ensure_passive_waiting(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::execv("/proc/self/exe", argv);
+  // Where the program cannot be started anew it goes on as it is: slower, not wrong.
+}
+
+}  // namespace lastbit

@@ -1,0 +1,146 @@
+#include "lastbit/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include <torch/utils.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+
+namespace lastbit {
+namespace {
+
+constexpr std::int64_t kStepsBetweenReports = 20;  // reading a loss waits for the device
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+void require_positive(std::int64_t value, std::string_view what) {
+  if (value <= 0) throw InputError(cat("[train] ", what, " is ", value, ", expected at least 1"));
+}
+
+}  // namespace
+
+Trainer::Trainer(Network& network,
+                 const Batches& train,
+                 const Batches& test,
+                 TrainerOptions options,
+                 Method* method)
+    : network_(network),
+      train_(train),
+      test_(test),
+      options_(std::move(options)),
+      method_(method),
+      optimizer_(make_optimizer(
+          options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())) {
+  require_positive(options_.epochs, "epochs");
+  require_positive(options_.batch, "batch");
+  require_positive(options_.round.count, "round");
+  require_classes(network_, train_);
+  torch::manual_seed(options_.seed);
+
+  const std::int64_t steps = divide_up(train_.size(), options_.batch);
+  at_.total_steps = options_.epochs * steps;
+  round_steps_ = options_.round.count * (options_.round.epochs ? steps : 1);
+  at_.total_rounds = divide_up(at_.total_steps, round_steps_);
+  if (method_ != nullptr) {
+    const torch::NoGradGuard no_gradient;
+    method_->begin(network_.constrained());
+  }
+}
+
+void Trainer::run(const Observer& observer) {
+  for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) run_epoch(epoch, observer);
+}
+
+void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto order = shuffled_order(train_.size(), options_.seed, epoch);
+  loss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kFloat64).device(network_.device()));
+  miss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kInt64).device(network_.device()));
+  samples_ = 0;
+  at_.epoch = epoch;
+  const auto mean = [&](const torch::Tensor& sum) {
+    return sum.item<double>() / static_cast<double>(samples_);
+  };
+
+  for (std::int64_t begin = 0; begin < train_.size(); begin += options_.batch) {
+    const std::int64_t count = std::min(options_.batch, train_.size() - begin);
+    step(
+        std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+    const bool last = begin + count == train_.size();
+    if (at_.step % round_steps_ == 0 || at_.step == at_.total_steps) end_round();
+    if (last || at_.step % kStepsBetweenReports == 0) {
+      require_finite();
+      if (observer.step) observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_)});
+    }
+    if (observer.stop && observer.stop()) {
+      throw WorkError(
+          cat("[train] stopped on request in epoch ", epoch + 1, " of ", options_.epochs));
+    }
+  }
+
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  if (!observer.epoch) return;
+  observer.epoch({.epoch = epoch + 1,
+                  .loss = mean(loss_sum_),
+                  .error = mean(miss_sum_),
+                  .test = test(),
+                  .residuals = residuals_,
+                  .learning_rate = at_.learning_rate,
+                  .seconds = taken.count()});
+}
+
+void Trainer::step(std::span<const std::int64_t> indices) {
+  at_.learning_rate = options_.learning_rate.at(at_.fraction(), at_.epoch);
+  const Batch batch = train_.gather(indices);
+  const int passes = method_ == nullptr ? 1 : method_->passes();
+  for (int pass = 0; pass < passes; ++pass) {
+    if (method_ != nullptr) {
+      const torch::NoGradGuard no_gradient;
+      method_->before_forward(at_, pass);
+    }
+    network_.gradients().zero_();
+    const BatchLoss result = cross_entropy(network_.forward(batch.input), batch.labels);
+    result.loss.backward();
+
+    const torch::NoGradGuard no_gradient;
+    if (method_ != nullptr) method_->after_backward(at_, pass);
+    if (pass > 0) continue;  // the loss reported is that at the weights of the step
+    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(indices.size());
+    miss_sum_ += result.misses;
+    samples_ += static_cast<std::int64_t>(indices.size());
+  }
+  const torch::NoGradGuard no_gradient;
+  optimizer_->step(at_.learning_rate);
+  ++at_.step;
+  if (method_ != nullptr) method_->after_step(at_);
+}
+
+void Trainer::end_round() {
+  if (method_ == nullptr) return;
+  require_finite();
+  const torch::NoGradGuard no_gradient;
+  residuals_ = method_->end_round(at_);
+  ++at_.round;
+}
+
+void Trainer::require_finite() const {
+  if (std::isfinite(loss_sum_.item<double>())) return;
+  throw WorkError(cat("[train] the loss is no longer finite in epoch ",
+                      at_.epoch + 1,
+                      ", step ",
+                      at_.step,
+                      ", learning rate ",
+                      at_.learning_rate,
+                      "; a smaller learning rate or penalty helps"));
+}
+
+Score Trainer::test() const {
+  return method_ == nullptr ? evaluate(network_, test_)
+                            : evaluate(network_, test_, method_->deployed());
+}
+
+}  // namespace lastbit
