@@ -138,7 +138,7 @@ class Search {
 
  private:
   // Events to be swept rather than split further: about the price of a split.
-  static constexpr std::size_t kFew = 96;
+  static constexpr std::size_t kFew = 64;
   // Above the relative rounding error of the sums.
   static constexpr double kSlack = 1.0 + 1e-9;
 
