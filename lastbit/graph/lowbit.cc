@@ -81,18 +81,22 @@ LowBitTensor pack_lowbit(const Quantized& quantized,
           .set = std::move(set)};
 }
 
-Quantized unpack_lowbit(const LowBitTensor& tensor) {
+void check_lowbit(const LowBitTensor& tensor) {
   const std::optional<std::int64_t> count = checked_element_count(tensor.shape);
   if (tensor.shape.empty() || !count || *count == 0) {
     throw FormatError(cat("[lowbit] shape ",
                           to_string(tensor.shape),
                           " is not that of a low-bit tensor, expected sizes of at least 1"));
   }
-  const std::optional<int> axis = scale_axis(tensor.shape, tensor.scale_shape);
+  scale_axis(tensor.shape, tensor.scale_shape);
   check_scales(tensor);
-  const auto size = static_cast<std::size_t>(*count);
-  check_packed(tensor.packed, tensor.codebook.size(), size);
+  check_packed(tensor.packed, tensor.codebook.size(), static_cast<std::size_t>(*count));
+}
 
+Quantized unpack_lowbit(const LowBitTensor& tensor) {
+  check_lowbit(tensor);
+  const std::optional<int> axis = scale_axis(tensor.shape, tensor.scale_shape);
+  const auto size = static_cast<std::size_t>(element_count(tensor.shape));
   const bool without_scale = !axis && tensor.set.ends_with("/none");
   Quantized quantized{.levels = tensor.codebook,
                       .per = axis            ? Granularity::kChannel

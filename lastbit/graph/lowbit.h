@@ -12,20 +12,29 @@ namespace lastbit {
 
 /// A float32 initializer kept as packed codes: what `lastbit.Decode` takes (docs/format.md).
 struct LowBitTensor {
-  Shape shape;                       // of the decoded tensor
-  Codebook codebook;                 // levels; its size is the radix of `packed`
-  Shape scale_shape;                 // [1], or the decoded shape with 1 on every axis but the channels'
-  std::vector<float> scales;         // (element_count(scale_shape))
+  Shape shape;                // of the decoded tensor
+  Codebook codebook;          // levels; its size is the radix of `packed`
+  Shape scale_shape;          // [1], or the decoded shape with 1 on every axis but the channels'
+  std::vector<float> scales;  // (element_count(scale_shape))
   std::vector<std::uint8_t> packed;  // (packed_size(element_count(shape), codebook.size()))
-  std::string set;                   // the projector's text form, as "ternary/tensor"; empty if unknown
+  std::string set;  // the projector's text form, as "ternary/tensor"; empty if unknown
 
   friend bool operator==(const LowBitTensor&, const LowBitTensor&) = default;
 };
 
 /// Packs `quantized` for a tensor of `shape` whose output channels run along `channel_axis`.
-LowBitTensor pack_lowbit(const Quantized& quantized, Shape shape, int channel_axis, std::string set);
+/// @throws InputError if it was quantized for another layout.
+LowBitTensor pack_lowbit(const Quantized& quantized,
+                         Shape shape,
+                         int channel_axis,
+                         std::string set);
 
-/// The inverse: codes, levels, scales and layout. `squared_error` is 0.
+/// @throws FormatError if the parts of `tensor` do not fit each other: a rule of docs/format.md
+/// broken.
+void check_lowbit(const LowBitTensor& tensor);
+
+/// The inverse of packing: codes, levels, scales and layout. `squared_error` is 0. Without scales
+/// by channel the layout has axis 0 for channels; `per` is kNone where `set` ends in "/none".
 /// @throws FormatError if the parts do not fit each other.
 Quantized unpack_lowbit(const LowBitTensor& tensor);
 

@@ -1,8 +1,8 @@
 #include "lastbit/quant/projector.h"
 
 #include <array>
-#include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,16 +31,17 @@ std::optional<std::vector<float>> magnitudes_of(std::string_view form) {
   if (form.starts_with(kShift) && form.size() == kShift.size() + 1) {
     const int largest = form.back() - '0';
     if (largest < 1 || largest > kMostShift) return std::nullopt;
-    std::vector<float> magnitudes{0.0F};
-    for (int i = 0; i <= largest; ++i) magnitudes.push_back(std::ldexp(1.0F, i));
+    std::vector<float> magnitudes(static_cast<std::size_t>(largest) + 2, 0.0F);
+    for (int i = 0; i <= largest; ++i)
+      magnitudes[static_cast<std::size_t>(i) + 1] = std::ldexp(1.0F, i);
     return magnitudes;
   }
   return std::nullopt;
 }
 
 [[noreturn]] void refuse(std::string_view text) {
-  std::vector<std::string_view> forms;
-  for (const SetInfo& set : kSets) forms.push_back(set.form);
+  std::array<std::string_view, kSets.size()> forms;
+  for (std::size_t i = 0; i < kSets.size(); ++i) forms[i] = kSets[i].form;
   throw InputError(cat("[codebook] unknown set '",
                        text,
                        "', expected one of ",

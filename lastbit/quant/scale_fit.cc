@@ -138,7 +138,7 @@ class Search {
 
  private:
   // Events to be swept rather than split further: about the price of a split.
-  static constexpr std::size_t kFew = 96;
+  static constexpr std::size_t kFew = 64;
   // Above the relative rounding error of the sums.
   static constexpr double kSlack = 1.0 + 1e-9;
 
@@ -194,7 +194,8 @@ class Search {
     std::vector<std::size_t> taken = high.taken;
     const auto event = [&](std::size_t step) {
       if (taken[step] == low.taken[step]) return -1.0;
-      return steps_[step].per_weight * static_cast<double>(weights_.rbegin()[taken[step]]);
+      return steps_[step].per_weight *
+             static_cast<double>(weights_[weights_.size() - 1 - taken[step]]);
     };
     Fit fit = high.fit;
     for (std::size_t left = low.events - high.events; left > 0; --left) {
@@ -202,7 +203,8 @@ class Search {
       for (std::size_t step = 1; step < steps_.size(); ++step) {
         if (event(step) > event(next)) next = step;
       }
-      fit.s1 += steps_[next].rise * static_cast<double>(weights_.rbegin()[taken[next]]);
+      fit.s1 +=
+          steps_[next].rise * static_cast<double>(weights_[weights_.size() - 1 - taken[next]]);
       fit.s2 += steps_[next].rise_of_square;
       ++taken[next];
       best_.offer(fit);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace lastbit {
@@ -17,6 +18,9 @@ constexpr std::size_t kBuckets = std::size_t{1} << kDigitBits;
 // Below this many, clearing and summing three tables of counters costs more than comparing.
 constexpr std::size_t kFewest = 400;
 
+// Counters of 32 bits leave room for the data in the nearest cache.
+constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
+
 std::size_t digit(float value, std::size_t pass) noexcept {
   return (std::bit_cast<std::uint32_t>(value) >> (pass * kDigitBits)) & (kBuckets - 1);
 }
@@ -25,21 +29,21 @@ std::size_t digit(float value, std::size_t pass) noexcept {
 
 // Positive floats are in the order of their bits, read as integers.
 std::span<float> sort_magnitudes(std::span<float> values, std::span<float> scratch) {
-  if (values.size() < kFewest) {
+  if (values.size() < kFewest || values.size() > kMost) {
     std::sort(values.begin(), values.end());
     return values;
   }
-  std::array<std::array<std::size_t, kBuckets>, kPasses> next{};
+  std::array<std::array<std::uint32_t, kBuckets>, kPasses> next{};
   for (const float value : values) {
     for (std::size_t pass = 0; pass < kPasses; ++pass) ++next[pass][digit(value, pass)];
   }
   std::span<float> from = values;
   std::span<float> to = scratch.first(values.size());
   for (std::size_t pass = 0; pass < kPasses; ++pass) {
-    std::array<std::size_t, kBuckets>& place = next[pass];
+    std::array<std::uint32_t, kBuckets>& place = next[pass];
     if (place[digit(from[0], pass)] == from.size()) continue;  // one digit for all: in order
-    std::size_t start = 0;
-    for (std::size_t& bucket : place) start += std::exchange(bucket, start);
+    std::uint32_t start = 0;
+    for (std::uint32_t& bucket : place) start += std::exchange(bucket, start);
     for (const float value : from) to[place[digit(value, pass)]++] = value;
     std::swap(from, to);
   }

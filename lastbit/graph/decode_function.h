@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "lastbit/graph/graph.h"
+
+namespace lastbit {
+
+// The function of docs/format.md. Frozen: files are full of these names.
+
+inline constexpr std::string_view kDecodeDomain = "lastbit.v1";
+inline constexpr std::string_view kDecodeName = "Decode";
+inline constexpr std::array<std::string_view, 5> kDecodeInputs{
+    "codes", "places", "codebook", "scales", "shape"};
+inline constexpr std::string_view kDecodeOutput = "weight";
+/// Metadata property for the set of an initializer: this and the initializer's name.
+inline constexpr std::string_view kSetKey = "lastbit.set.";
+
+/// The body, in order; Constant nodes first. Values are called as in docs/format.md.
+std::vector<Node> decode_body();
+
+/// Place values of the digits in a byte: 1, radix, radix^2, ...
+std::vector<std::int32_t> place_values(int radix);
+
+bool is_decode_call(const Node& node) noexcept;
+
+/// Turns the calls of lastbit.v1.Decode in `graph`, and its body written inline, into low-bit
+/// initializers, and drops the constants that only they used.
+/// @throws FormatError if the parts of a call do not fit each other; InputError if one is not
+/// constant.
+void fold_decode(Graph& graph);
+
+/// The inverse: every low-bit initializer becomes plain ones and a call, or the body.
+void unfold_decode(Graph& graph, bool inline_body);
+
+}  // namespace lastbit

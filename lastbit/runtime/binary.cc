@@ -1,0 +1,139 @@
+#include <algorithm>
+
+#include "lastbit/runtime/operators.h"
+
+// Add, Sub, Mul and Div with numpy's broadcasting.
+
+namespace lastbit {
+namespace {
+
+// An axis of the result, with the distance of neighbours in each operand: 0 where it is broadcast.
+struct BroadcastAxis {
+  std::size_t size = 1;
+  std::size_t a_stride = 0;
+  std::size_t b_stride = 0;
+};
+
+// The axes of the result, outermost first, those of size 1 left out and neighbours that both
+// operands walk alike made one. Always has a last axis.
+std::vector<BroadcastAxis> broadcast_axes(const Shape& a, const Shape& b, const Shape& result) {
+  const auto size_at = [&](const Shape& shape, std::size_t from_end) {
+    return from_end < shape.size() ? static_cast<std::size_t>(shape[shape.size() - 1 - from_end])
+                                   : std::size_t{1};
+  };
+  std::vector<BroadcastAxis> axes;  // innermost first
+  std::size_t a_step = 1;
+  std::size_t b_step = 1;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const std::size_t size = size_at(result, i);
+    const std::size_t a_size = size_at(a, i);
+    const std::size_t b_size = size_at(b, i);
+    const BroadcastAxis axis{
+        .size = size, .a_stride = a_size == 1 ? 0 : a_step, .b_stride = b_size == 1 ? 0 : b_step};
+    a_step *= a_size;
+    b_step *= b_size;
+    if (size == 1) continue;
+    if (!axes.empty() && axis.a_stride == axes.back().a_stride * axes.back().size &&
+        axis.b_stride == axes.back().b_stride * axes.back().size) {
+      axes.back().size *= size;
+    } else {
+      axes.push_back(axis);
+    }
+  }
+  if (axes.empty()) axes.emplace_back();
+  std::reverse(axes.begin(), axes.end());
+  return axes;
+}
+
+// The strides of an innermost axis are 0 or 1; the compiler makes a loop of vectors for each case.
+template <typename Operation>
+void combine(const float* a,
+             std::size_t a_stride,
+             const float* b,
+             std::size_t b_stride,
+             std::size_t count,
+             float* out,
+             Operation operation) noexcept {
+  if (a_stride == b_stride) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = operation(a[i], b[i]);
+  } else if (b_stride == 0) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = operation(a[i], b[0]);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) out[i] = operation(a[0], b[i]);
+  }
+}
+
+template <typename Operation>
+class BinaryStep final : public Step {
+ public:
+  explicit BinaryStep(const StepRequest& request)
+      : axes_(
+            broadcast_axes(request.inputs[0].shape, request.inputs[1].shape, request.output.shape)),
+        a_(request.inputs[0].slot),
+        b_(request.inputs[1].slot),
+        output_(request.output.slot) {
+    for (std::size_t i = 0; i + 1 < axes_.size(); ++i) units_ *= axes_[i].size;
+  }
+
+  std::size_t units() const noexcept override { return units_; }
+  double work() const noexcept override {
+    return static_cast<double>(units_) * static_cast<double>(axes_.back().size);
+  }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    const BroadcastAxis& inner = axes_.back();
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      std::size_t a = 0;
+      std::size_t b = 0;
+      std::size_t rest = unit;
+      for (std::size_t i = axes_.size() - 1; i-- > 0;) {
+        const std::size_t index = rest % axes_[i].size;
+        rest /= axes_[i].size;
+        a += index * axes_[i].a_stride;
+        b += index * axes_[i].b_stride;
+      }
+      combine(frame.read(a_) + a,
+              inner.a_stride,
+              frame.read(b_) + b,
+              inner.b_stride,
+              inner.size,
+              frame.write(output_) + unit * inner.size,
+              Operation{});
+    }
+  }
+
+ private:
+  std::vector<BroadcastAxis> axes_;
+  int a_;
+  int b_;
+  int output_;
+  std::size_t units_ = 1;
+};
+
+struct Sum {
+  float operator()(float a, float b) const noexcept { return a + b; }
+};
+struct Difference {
+  float operator()(float a, float b) const noexcept { return a - b; }
+};
+struct Product {
+  float operator()(float a, float b) const noexcept { return a * b; }
+};
+struct Quotient {
+  float operator()(float a, float b) const noexcept { return a / b; }
+};
+
+}  // namespace
+
+std::unique_ptr<const Step> make_binary(const StepRequest& request) {
+  const std::string& op = request.node->op;
+  if (op == "Add") return std::make_unique<BinaryStep<Sum>>(request);
+  if (op == "Sub") return std::make_unique<BinaryStep<Difference>>(request);
+  if (op == "Mul") return std::make_unique<BinaryStep<Product>>(request);
+  return std::make_unique<BinaryStep<Quotient>>(request);
+}
+
+}  // namespace lastbit

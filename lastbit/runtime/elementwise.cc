@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <limits>
+
+#include "lastbit/runtime/operators.h"
+
+// Operators on each value by itself: activations and Clip.
+
+namespace lastbit {
+namespace {
+
+// Values that one unit takes.
+constexpr std::size_t kBlock = 4096;
+
+class ElementwiseStep : public Step {
+ public:
+  explicit ElementwiseStep(const StepRequest& request)
+      : input_(request.inputs[0].slot),
+        output_(request.output.slot),
+        count_(static_cast<std::size_t>(element_count(request.output.shape))) {}
+
+  std::size_t units() const noexcept override { return (count_ + kBlock - 1) / kBlock; }
+  // A transcendental function takes as long as some ten products.
+  double work() const noexcept override { return 10.0 * static_cast<double>(count_); }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    const std::size_t first = begin * kBlock;
+    const std::size_t last = std::min(end * kBlock, count_);
+    if (first >= last) return;
+    float* values = frame.write(output_) + first;
+    std::copy_n(frame.read(input_) + first, last - first, values);
+    apply(frame, values, last - first);
+  }
+
+ private:
+  virtual void apply(const Frame& frame, float* values, std::size_t count) const noexcept = 0;
+
+  int input_;
+  int output_;
+  std::size_t count_;
+};
+
+class ActivationStep final : public ElementwiseStep {
+ public:
+  explicit ActivationStep(const StepRequest& request)
+      : ElementwiseStep(request), activation_(activation_of(*request.node)) {}
+
+ private:
+  void apply(const Frame& frame, float* values, std::size_t count) const noexcept override {
+    frame.kernels->activate(activation_, values, count);
+  }
+
+  Activation activation_;
+};
+
+class ClipStep final : public ElementwiseStep {
+ public:
+  explicit ClipStep(const StepRequest& request)
+      : ElementwiseStep(request), low_(request.inputs[1].slot), high_(request.inputs[2].slot) {}
+
+ private:
+  // In ONNX's order: where the bounds cross, the upper one wins.
+  void apply(const Frame& frame, float* values, std::size_t count) const noexcept override {
+    const float low = low_ < 0 ? -std::numeric_limits<float>::infinity() : frame.read(low_)[0];
+    const float high = high_ < 0 ? std::numeric_limits<float>::infinity() : frame.read(high_)[0];
+    for (std::size_t i = 0; i < count; ++i) values[i] = std::min(std::max(values[i], low), high);
+  }
+
+  int low_;
+  int high_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Step> make_activation(const StepRequest& request) {
+  return std::make_unique<ActivationStep>(request);
+}
+
+std::unique_ptr<const Step> make_clip(const StepRequest& request) {
+  return std::make_unique<ClipStep>(request);
+}
+
+}  // namespace lastbit

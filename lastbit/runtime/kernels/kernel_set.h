@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lastbit {
+
+/// A function of one value, applied where an operator's result is written.
+struct Activation {
+  enum class Kind : std::uint8_t { kNone, kRelu, kLeakyRelu, kSigmoid, kTanh };
+
+  Kind kind = Kind::kNone;
+  float slope = 0.0F;  ///< For negative values; kLeakyRelu alone.
+};
+
+/// Rows of weights that `panel` and `dot` take at most.
+inline constexpr std::size_t kPanelRows = 6;
+inline constexpr std::size_t kDotRows = 8;
+/// `panel` works on widths that are a multiple of this.
+inline constexpr std::size_t kPanelStep = 16;
+/// Floats that `decode_digits` may write past the digits that it was asked for, and the row of its
+/// table for one byte.
+inline constexpr std::size_t kDigitSlots = 8;
+
+/// The inner loops for one instruction set.
+///
+/// Each result element is summed in one order, whatever the number of rows and columns in a call,
+/// so results do not depend on how work is divided. Two sets may differ in the last bits: they sum
+/// in different orders, and some fuse a product and a sum.
+struct KernelSet {
+  const char* name;
+
+  /// out[i * out_stride + j] = sum over k of x[i * x_stride + k] * w[j * w_stride + k].
+  /// @param w_rows  1 to kDotRows.
+  void (*dot)(const float* x,
+              std::size_t x_stride,
+              std::size_t x_rows,
+              const float* w,
+              std::size_t w_stride,
+              std::size_t w_rows,
+              std::size_t depth,
+              float* out,
+              std::size_t out_stride) noexcept;
+
+  /// out[r * width + p] = sum over k of w[r * w_stride + k] * columns[k * width + p].
+  /// @param rows  1 to kPanelRows. @param width  a multiple of kPanelStep.
+  void (*panel)(const float* w,
+                std::size_t w_stride,
+                std::size_t rows,
+                const float* columns,
+                std::size_t depth,
+                std::size_t width,
+                float* out) noexcept;
+
+  /// Writes the levels of the digits of `bytes` one after another.
+  /// @param table  [256, kDigitSlots]: the levels of each byte's digits.
+  /// @param out  room for byte_count * digits + kDigitSlots floats.
+  void (*decode_digits)(const std::uint8_t* bytes,
+                        std::size_t byte_count,
+                        int digits,
+                        const float* table,
+                        float* out) noexcept;
+
+  /// Applies `activation` in place.
+  void (*activate)(Activation activation, float* values, std::size_t count) noexcept;
+};
+
+/// Plain loops in the order of the formulas: the definition of every kernel.
+const KernelSet& scalar_kernels() noexcept;
+
+/// The fastest set that this processor can run.
+const KernelSet& best_kernels() noexcept;
+
+}  // namespace lastbit

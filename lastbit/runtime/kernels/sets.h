@@ -1,0 +1,19 @@
+#pragma once
+
+#include "lastbit/runtime/kernels/kernel_set.h"
+
+// The sets of this folder, each in a file of its own. Callers ask `best_kernels`.
+
+namespace lastbit {
+
+/// Vectors of four floats, which every processor in use has.
+const KernelSet& baseline_kernels() noexcept;
+
+#if defined(__x86_64__)
+/// AVX2 with FMA.
+const KernelSet& avx2_kernels() noexcept;
+/// AVX-512 F and DQ.
+const KernelSet& avx512_kernels() noexcept;
+#endif
+
+}  // namespace lastbit

@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <numeric>
+
+#include "lastbit/runtime/operators.h"
+
+// Operators that move values and compute nothing: Transpose and Concat.
+
+namespace lastbit {
+namespace {
+
+// A unit is a row of the result.
+class TransposeStep final : public Step {
+ public:
+  explicit TransposeStep(const StepRequest& request)
+      : input_(request.inputs[0].slot), output_(request.output.slot) {
+    const Shape& from = request.inputs[0].shape;
+    std::vector<std::int64_t> order(from.size());
+    std::iota(order.rbegin(), order.rend(), std::int64_t{0});
+    order = ints_attribute(*request.node, "perm", order);
+    std::vector<std::size_t> strides(from.size(), 1);
+    for (std::size_t i = from.size(); i-- > 1;) {
+      strides[i - 1] = strides[i] * static_cast<std::size_t>(from[i]);
+    }
+    for (const std::int64_t axis : order) {
+      sizes_.push_back(static_cast<std::size_t>(from[static_cast<std::size_t>(axis)]));
+      strides_.push_back(strides[static_cast<std::size_t>(axis)]);
+    }
+    if (sizes_.empty()) {
+      sizes_ = {1};
+      strides_ = {1};
+    }
+    for (std::size_t i = 0; i + 1 < sizes_.size(); ++i) units_ *= sizes_[i];
+  }
+
+  std::size_t units() const noexcept override { return units_; }
+  double work() const noexcept override {
+    return 2.0 * static_cast<double>(units_) * static_cast<double>(sizes_.back());
+  }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    const std::size_t length = sizes_.back();
+    const std::size_t stride = strides_.back();
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      const float* from = frame.read(input_);
+      std::size_t rest = unit;
+      for (std::size_t i = sizes_.size() - 1; i-- > 0;) {
+        from += rest % sizes_[i] * strides_[i];
+        rest /= sizes_[i];
+      }
+      float* to = frame.write(output_) + unit * length;
+      for (std::size_t i = 0; i < length; ++i) to[i] = from[i * stride];
+    }
+  }
+
+ private:
+  int input_;
+  int output_;
+  std::vector<std::size_t> sizes_;    // of the result's axes
+  std::vector<std::size_t> strides_;  // in the input, for the result's axes
+  std::size_t units_ = 1;
+};
+
+// A unit is the part of the result that one index of the axes before the joined one picks.
+class ConcatStep final : public Step {
+ public:
+  explicit ConcatStep(const StepRequest& request) : output_(request.output.slot) {
+    const Shape& shape = request.output.shape;
+    const auto rank = static_cast<std::int64_t>(shape.size());
+    const std::int64_t axis = int_attribute(*request.node, "axis", 0);
+    const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+    for (std::size_t i = 0; i < at; ++i) units_ *= static_cast<std::size_t>(shape[i]);
+    for (const Operand& input : request.inputs) {
+      if (!input.present()) continue;
+      const auto length = static_cast<std::size_t>(element_count(input.shape)) / units_;
+      parts_.push_back({input.slot, length});
+      length_ += length;
+    }
+  }
+
+  std::size_t units() const noexcept override { return units_; }
+  double work() const noexcept override { return static_cast<double>(units_ * length_); }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      float* to = frame.write(output_) + unit * length_;
+      for (const Part& part : parts_) {
+        to = std::copy_n(frame.read(part.slot) + unit * part.length, part.length, to);
+      }
+    }
+  }
+
+ private:
+  struct Part {
+    int slot;
+    std::size_t length;  // values in a unit
+  };
+
+  int output_;
+  std::vector<Part> parts_;
+  std::size_t units_ = 1;
+  std::size_t length_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<const Step> make_transpose(const StepRequest& request) {
+  return std::make_unique<TransposeStep>(request);
+}
+
+std::unique_ptr<const Step> make_concat(const StepRequest& request) {
+  return std::make_unique<ConcatStep>(request);
+}
+
+}  // namespace lastbit

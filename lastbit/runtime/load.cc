@@ -1,0 +1,10 @@
+#include "lastbit/graph/onnx.h"
+#include "lastbit/runtime/session.h"
+
+namespace lastbit {
+
+Session Session::load(const std::filesystem::path& path, const SessionOptions& options) {
+  return Session(read_onnx(path), options);
+}
+
+}  // namespace lastbit

@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <cmath>
+
+#include "lastbit/runtime/operators.h"
+
+// BatchNormalization, Softmax and LogSoftmax.
+
+namespace lastbit {
+namespace {
+
+// Ioffe and Szegedy 2015, algorithm 2: with the statistics of training.
+class NormalizationStep final : public Step {
+ public:
+  explicit NormalizationStep(const StepRequest& request)
+      : input_(request.inputs[0].slot),
+        scale_(request.inputs[1].slot),
+        bias_(request.inputs[2].slot),
+        mean_(request.inputs[3].slot),
+        variance_(request.inputs[4].slot),
+        output_(request.output.slot),
+        epsilon_(float_attribute(*request.node, "epsilon", 1e-5F)) {
+    const Shape& shape = request.output.shape;
+    channels_ = shape.size() < 2 ? 1 : static_cast<std::size_t>(shape[1]);
+    planes_ = static_cast<std::size_t>(shape[0]) * channels_;
+    area_ = static_cast<std::size_t>(element_count(shape)) / planes_;
+  }
+
+  std::size_t units() const noexcept override { return planes_; }
+  double work() const noexcept override { return static_cast<double>(planes_ * (area_ + 10)); }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    for (std::size_t plane = begin; plane < end; ++plane) {
+      const std::size_t c = plane % channels_;
+      const float factor = frame.read(scale_)[c] / std::sqrt(frame.read(variance_)[c] + epsilon_);
+      const float mean = frame.read(mean_)[c];
+      const float bias = frame.read(bias_)[c];
+      const float* from = frame.read(input_) + plane * area_;
+      float* to = frame.write(output_) + plane * area_;
+      for (std::size_t i = 0; i < area_; ++i) to[i] = (from[i] - mean) * factor + bias;
+    }
+  }
+
+ private:
+  int input_;
+  int scale_;
+  int bias_;
+  int mean_;
+  int variance_;
+  int output_;
+  float epsilon_;
+  std::size_t channels_ = 1;
+  std::size_t planes_ = 1;
+  std::size_t area_ = 1;
+};
+
+class SoftmaxStep final : public Step {
+ public:
+  explicit SoftmaxStep(const StepRequest& request)
+      : logarithm_(request.node->op == "LogSoftmax"),
+        input_(request.inputs[0].slot),
+        output_(request.output.slot) {
+    const Shape& shape = request.output.shape;
+    const auto rank = static_cast<std::int64_t>(shape.size());
+    const std::int64_t axis = int_attribute(*request.node, "axis", -1);
+    const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+    for (std::size_t i = 0; i < at; ++i) outer_ *= static_cast<std::size_t>(shape[i]);
+    size_ = static_cast<std::size_t>(shape[at]);
+    for (std::size_t i = at + 1; i < shape.size(); ++i)
+      inner_ *= static_cast<std::size_t>(shape[i]);
+  }
+
+  std::size_t units() const noexcept override { return outer_; }
+  double work() const noexcept override {
+    return 20.0 * static_cast<double>(outer_ * size_) * static_cast<double>(inner_);
+  }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      for (std::size_t i = 0; i < inner_; ++i) {
+        const std::size_t first = unit * size_ * inner_ + i;
+        normalize(frame.read(input_) + first, frame.write(output_) + first);
+      }
+    }
+  }
+
+ private:
+  // The maximum is taken off first, so that no exponential overflows.
+  void normalize(const float* from, float* to) const noexcept {
+    float largest = from[0];
+    for (std::size_t k = 1; k < size_; ++k) largest = std::max(largest, from[k * inner_]);
+    double sum = 0.0;
+    for (std::size_t k = 0; k < size_; ++k) {
+      const float e = std::exp(from[k * inner_] - largest);
+      to[k * inner_] = e;
+      sum += e;
+    }
+    const auto log_sum = static_cast<float>(std::log(sum));
+    const auto factor = static_cast<float>(1.0 / sum);
+    for (std::size_t k = 0; k < size_; ++k) {
+      to[k * inner_] = logarithm_ ? from[k * inner_] - largest - log_sum : to[k * inner_] * factor;
+    }
+  }
+
+  bool logarithm_;
+  int input_;
+  int output_;
+  std::size_t outer_ = 1;
+  std::size_t size_ = 1;
+  std::size_t inner_ = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<const Step> make_normalization(const StepRequest& request) {
+  if (int_attribute(*request.node, "training_mode", 0) != 0) {
+    refuse(*request.node, "attribute 'training_mode' is 1, expected 0: the runtime only infers");
+  }
+  return std::make_unique<NormalizationStep>(request);
+}
+
+std::unique_ptr<const Step> make_softmax(const StepRequest& request) {
+  return std::make_unique<SoftmaxStep>(request);
+}
+
+}  // namespace lastbit

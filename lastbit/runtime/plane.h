@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "lastbit/graph/window.h"
+
+namespace lastbit {
+
+/// One spatial axis of a sliding window. A one-dimensional operator has a first axis of size 1.
+struct SlidingAxis {
+  std::ptrdiff_t input = 1;
+  std::ptrdiff_t output = 1;
+  std::ptrdiff_t kernel = 1;
+  std::ptrdiff_t stride = 1;
+  std::ptrdiff_t dilation = 1;
+  std::ptrdiff_t pad_begin = 0;
+  std::ptrdiff_t pad_end = 0;
+
+  /// Input position of the window's element `k` at the result's position `o`.
+  std::ptrdiff_t position(std::ptrdiff_t o, std::ptrdiff_t k) const noexcept {
+    return o * stride - pad_begin + k * dilation;
+  }
+  /// The first of the results whose element `k` lies at `low` or beyond; `output` if there is none.
+  std::ptrdiff_t first_output(std::ptrdiff_t k, std::ptrdiff_t low) const noexcept;
+
+  /// Results [begin, end) whose element `k` lies in the input.
+  std::ptrdiff_t begin(std::ptrdiff_t k) const noexcept { return first_output(k, 0); }
+  std::ptrdiff_t end(std::ptrdiff_t k) const noexcept { return first_output(k, input); }
+};
+
+/// The axes of `window` over an input [batch, channels, spatial...], two in any case.
+std::vector<SlidingAxis> sliding_axes(const Window& window, const Shape& input);
+
+}  // namespace lastbit

@@ -1,0 +1,152 @@
+#include "lastbit/runtime/session.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/runtime/plan.h"
+#include "lastbit/runtime/workers.h"
+
+namespace lastbit {
+namespace {
+
+constexpr int kMostThreads = 256;
+
+// Products below which waking a thread takes longer than it saves, some tenth of a millisecond.
+constexpr double kParallelWork = 4e6;
+
+struct ArenaDelete {
+  void operator()(std::byte* bytes) const noexcept {
+    ::operator delete (bytes, std::align_val_t{kArenaAlignment});
+  }
+};
+
+std::unique_ptr<std::byte, ArenaDelete> make_arena(std::size_t bytes) {
+  void* memory = ::operator new (bytes, std::align_val_t{kArenaAlignment}, std::nothrow);
+  if (memory == nullptr) {
+    throw WorkError(cat("[runtime] no memory for an arena of ", bytes, " bytes"));
+  }
+  return std::unique_ptr<std::byte, ArenaDelete>(static_cast<std::byte*>(memory));
+}
+
+template <typename Spans>
+void check_ports(const char* kind, std::span<const Port> ports, const Spans& given) {
+  if (given.size() != ports.size()) {
+    throw InputError(cat("[runtime] expected ", ports.size(), " ", kind, "s, got ", given.size()));
+  }
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const auto expected = static_cast<std::size_t>(element_count(ports[i].shape));
+    if (given[i].size() == expected) continue;
+    throw InputError(cat("[runtime] ",
+                         kind,
+                         " '",
+                         ports[i].name,
+                         "' has ",
+                         given[i].size(),
+                         " values, expected ",
+                         expected,
+                         " for shape ",
+                         to_string(ports[i].shape)));
+  }
+}
+
+}  // namespace
+
+class Session::Impl {
+ public:
+  Impl(std::shared_ptr<const Plan> plan, int threads)
+      : plan_(std::move(plan)),
+        threads_(threads),
+        arena_(make_arena(plan_->arena_bytes)),
+        values_(plan_->constants),
+        workers_(threads) {
+    for (std::size_t slot = 0; slot < values_.size(); ++slot) {
+      if (!plan_->in_arena[slot]) continue;
+      values_[slot] = reinterpret_cast<const float*>(arena_.get() + plan_->offsets[slot]);
+    }
+  }
+
+  std::unique_ptr<Impl> fork() const { return std::make_unique<Impl>(plan_, threads_); }
+  const Plan& plan() const noexcept { return *plan_; }
+
+  void run(std::span<const std::span<const float>> inputs,
+           std::span<const std::span<float>> outputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      values_[static_cast<std::size_t>(plan_->input_slots[i])] = inputs[i].data();
+    }
+    for (const Plan::PlannedStep& planned : plan_->steps) run_step(planned);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const float* from = values_[static_cast<std::size_t>(plan_->output_slots[i])];
+      std::copy_n(from, outputs[i].size(), outputs[i].data());
+    }
+  }
+
+ private:
+  struct StepCall {
+    const Step* step;
+    Frame frame;
+  };
+
+  void run_step(const Plan::PlannedStep& planned) {
+    const StepCall call{planned.step.get(),
+                        {.values = values_.data(),
+                         .arena = arena_.get(),
+                         .offsets = plan_->offsets.data(),
+                         .scratch = arena_.get() + planned.scratch_offset,
+                         .scratch_stride = planned.scratch_stride,
+                         .kernels = kernels_}};
+    const std::size_t units = planned.step->units();
+    if (threads_ == 1 || units == 1 || planned.step->work() < kParallelWork) {
+      planned.step->run(call.frame, 0, units, 0);
+      return;
+    }
+    workers_.run(
+        units,
+        [](const void* context, std::size_t begin, std::size_t end, int worker) {
+          const auto& running = *static_cast<const StepCall*>(context);
+          if (begin < end) running.step->run(running.frame, begin, end, worker);
+        },
+        &call);
+  }
+
+  std::shared_ptr<const Plan> plan_;
+  int threads_;
+  const KernelSet* kernels_ = &best_kernels();
+  std::unique_ptr<std::byte, ArenaDelete> arena_;
+  std::vector<const float*> values_;  // (slots)
+  Workers workers_;
+};
+
+Session::Session(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Session::Session(const Graph& graph, const SessionOptions& options) {
+  if (options.batch < 1) {
+    throw InputError(cat("[runtime] the batch is ", options.batch, ", expected at least 1"));
+  }
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    throw InputError(cat(
+        "[runtime] the number of threads is ", options.threads, ", expected 1 to ", kMostThreads));
+  }
+  impl_ = std::make_unique<Impl>(make_plan(graph, options), options.threads);
+}
+
+Session Session::fork() const { return Session(impl_->fork()); }
+
+std::span<const Port> Session::inputs() const noexcept { return impl_->plan().inputs; }
+std::span<const Port> Session::outputs() const noexcept { return impl_->plan().outputs; }
+std::size_t Session::arena_bytes() const noexcept { return impl_->plan().arena_bytes; }
+std::size_t Session::weight_bytes() const noexcept { return impl_->plan().weight_bytes; }
+
+void Session::run(std::span<const std::span<const float>> inputs,
+                  std::span<const std::span<float>> outputs) {
+  check_ports("input", this->inputs(), inputs);
+  check_ports("output", this->outputs(), outputs);
+  impl_->run(inputs, outputs);
+}
+
+}  // namespace lastbit

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "lastbit/graph/graph.h"
+#include "lastbit/runtime/step.h"
+
+namespace lastbit {
+
+/// A constant matrix of weights, one row an output channel, as floats or as packed codes.
+class WeightRows {
+ public:
+  /// @param operand  a constant of rows * depth elements.
+  /// @param transposed  it is [depth, rows], not [rows, depth].
+  /// Codes stay packed where their scale is one for all or one a row; other low-bit tensors are
+  /// decoded here.
+  WeightRows(const Operand& operand, std::size_t rows, std::size_t depth, bool transposed);
+
+  std::size_t depth() const noexcept { return depth_; }
+  /// Floats between two rows that `read` returns.
+  std::size_t stride() const noexcept { return stride_; }
+  /// Floats that `read` needs for `rows` rows.
+  std::size_t buffer_floats(std::size_t rows) const noexcept {
+    return table_.empty() ? 0 : rows * stride_;
+  }
+
+  /// The rows [first, first + rows) without their scale: in `buffer` if they had to be decoded.
+  const float* read(const KernelSet& kernels,
+                    std::size_t first,
+                    std::size_t rows,
+                    float* buffer) const noexcept;
+
+  /// Factor of row `row`.
+  float scale(std::size_t row) const noexcept { return scales_.empty() ? 1.0F : scales_[row]; }
+
+  std::size_t bytes() const noexcept;
+
+ private:
+  void keep_floats(const Tensor& tensor, bool transposed);
+  void keep_codes(const LowBitTensor& tensor, bool transposed);
+
+  std::size_t rows_;
+  std::size_t depth_;
+  std::size_t stride_;
+  Tensor floats_;                    // [rows, depth]
+  std::vector<std::uint8_t> bytes_;  // (rows, row_bytes_): each row starts a byte of its own
+  std::size_t row_bytes_ = 0;
+  int digits_ = 1;             // in a byte
+  std::vector<float> table_;   // (256, kDigitSlots)
+  std::vector<float> scales_;  // (rows), or empty
+};
+
+}  // namespace lastbit

@@ -1,0 +1,155 @@
+#include "lastbit/quant/scale_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "lastbit/base/random.h"
+#include "lastbit/quant/sort.h"
+
+namespace lastbit {
+namespace {
+
+// ||w||^2 - error of the nearest levels at `scale`.
+double gain_at(const std::vector<float>& magnitudes,
+               const std::vector<float>& levels,
+               double scale) {
+  double gain = 0.0;
+  for (const double w : magnitudes) {
+    double most = -std::numeric_limits<double>::infinity();
+    for (const double m : levels) most = std::max(most, scale * m * (2.0 * w - scale * m));
+    gain += most;
+  }
+  return gain;
+}
+
+// The most that any assignment gains: all events in one list, every fit in between tried.
+double best_gain(const std::vector<float>& magnitudes, const std::vector<float>& levels) {
+  struct Event {
+    double scale, rise1, rise2;
+  };
+  std::vector<Event> events;
+  double s1 = 0.0;
+  double s2 = 0.0;
+  for (const double w : magnitudes) {
+    s1 += w * levels[0];
+    s2 += static_cast<double>(levels[0]) * levels[0];
+    for (std::size_t k = 1; k < levels.size() && w > 0.0; ++k) {
+      const double low = levels[k - 1];
+      const double high = levels[k];
+      events.push_back({2.0 * w / (low + high), w * (high - low), high * high - low * low});
+    }
+  }
+  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
+    return a.scale > b.scale;
+  });
+  double best = s2 > 0.0 ? s1 * s1 / s2 : 0.0;
+  for (const Event& event : events) {
+    s1 += event.rise1;
+    s2 += event.rise2;
+    best = std::max(best, s1 * s1 / s2);
+  }
+  return best;
+}
+
+// Weights of several kinds: normal; few distinct values with zeros; of widely different sizes; two
+// clusters.
+std::vector<float> magnitudes_of_kind(int kind, std::size_t count, std::uint64_t seed) {
+  Random random(seed, static_cast<std::uint64_t>(kind));
+  std::vector<float> magnitudes(count);
+  for (float& w : magnitudes) {
+    const double x = std::abs(random.normal());
+    if (kind == 0) w = static_cast<float>(x);
+    if (kind == 1) w = 0.5F * static_cast<float>(random.below(4));
+    if (kind == 2) w = static_cast<float>(std::exp(6.0 * random.normal()));
+    if (kind == 3) w = static_cast<float>(random.below(2) == 0 ? 1.0 + 0.01 * x : 7.0 + 0.01 * x);
+  }
+  std::sort(magnitudes.begin(), magnitudes.end());
+  return magnitudes;
+}
+
+TEST(BestScale, GainsAsMuchAsTheBestOfAllFits) {
+  const std::vector<std::vector<float>> codebooks = {{1},
+                                                     {0, 1},
+                                                     {0, 1, 2},
+                                                     {0, 1, 2, 4},
+                                                     {0, 1, 2, 4, 8, 16, 32, 64},
+                                                     {1, 3},
+                                                     {0.5F, 0.75F, 9},
+                                                     {0, 0.1F, 10}};
+  for (const auto& levels : codebooks) {
+    for (int kind = 0; kind < 4; ++kind) {
+      for (const std::size_t count : {1, 2, 5, 30, 64, 65, 300, 1000, 5000}) {
+        const auto magnitudes = magnitudes_of_kind(kind, count, count);
+        const double most = best_gain(magnitudes, levels);
+        const double gain = gain_at(magnitudes, levels, best_scale(magnitudes, levels));
+        // Sums of at most 4e4 rounded terms, all positive: 4e4 * 2^-53 < 1e-11 of them.
+        ASSERT_NEAR(gain, most, 2e-11 * most)
+            << levels.size() << " levels, kind " << kind << ", count " << count;
+      }
+    }
+  }
+}
+
+TEST(BestScale, PrefersTheLargerOfTwoEqual) {
+  // {1, 1} lies in the set {0, 1, 2} at scale 1 and at scale 1/2.
+  EXPECT_EQ(best_scale(std::vector<float>{1, 1}, std::vector<float>{0, 1, 2}), 1.0);
+  // 4 alone gains 16, and so does 4 with eight ones: (4 + 8)^2 / 9.
+  const std::vector<float> tie{1, 1, 1, 1, 1, 1, 1, 1, 4};
+  EXPECT_EQ(best_scale(tie, std::vector<float>{0, 1}), 4.0);
+}
+
+TEST(BestScale, KeepsEveryLevelBelowTheLargestFloat) {
+  constexpr float kMax = std::numeric_limits<float>::max();
+  EXPECT_EQ(best_scale(std::vector<float>{kMax, kMax}, std::vector<float>{0, 1}), kMax);
+  const std::vector<float> levels{0, 1, 2};
+  const std::vector<float> weights{0.55F * kMax, 0.55F * kMax, 0.55F * kMax, kMax};
+  const double scale = best_scale(weights, levels);
+  EXPECT_LE(2.0 * scale, kMax);
+  double most = 0.0;
+  for (int i = 1; i <= 5000; ++i) {
+    most = std::max(most, gain_at(weights, levels, 0.5 * kMax * i / 5000.0));
+  }
+  EXPECT_GE(gain_at(weights, levels, scale), most * (1.0 - 1e-14));
+}
+
+TEST(BestScale, IsZeroForZeros) {
+  for (const std::vector<float>& levels : {std::vector<float>{1}, {0, 1}, {1, 2}, {0, 1, 2, 4}}) {
+    EXPECT_EQ(best_scale(std::vector<float>(300, 0.0F), levels), 0.0);
+  }
+}
+
+TEST(SortMagnitudes, AgreesWithTheStandardSort) {
+  for (int kind = 0; kind < 4; ++kind) {
+    for (const std::size_t count : {0, 1, 2, 399, 400, 401, 5000, 70000}) {
+      SCOPED_TRACE(testing::Message() << "kind " << kind << ", count " << count);
+      const auto expected = magnitudes_of_kind(kind, count, 5);
+      auto values = expected;
+      Random random(6);
+      random.shuffle(std::span(values));
+      std::vector<float> scratch(count);
+      const auto sorted = sort_magnitudes(values, scratch);
+      EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
+    }
+  }
+}
+
+TEST(SortMagnitudes, OrdersDenormalAndHugeNumbers) {
+  std::vector<float> values;
+  for (int i = 0; i < 500; ++i) {
+    values.push_back(std::numeric_limits<float>::max() / static_cast<float>(1 + i % 7));
+    values.push_back(std::numeric_limits<float>::denorm_min() * static_cast<float>(i % 5));
+  }
+  auto expected = values;
+  std::sort(expected.begin(), expected.end());
+  std::vector<float> scratch(values.size());
+  const auto sorted = sort_magnitudes(values, scratch);
+  EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
+}
+
+}  // namespace
+}  // namespace lastbit
