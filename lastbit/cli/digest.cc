@@ -1,18 +1,20 @@
 #include "lastbit/cli/digest.h"
 
+#include <cstddef>
+#include <span>
+
 #include "lastbit/data/sha256.h"
 
 namespace lastbit {
 
 std::string weights_digest(const Graph& graph) {
-  Sha256 hash;
+  std::string lines;
   for (const auto& [name, initializer] : graph.initializers) {
     const Tensor tensor = decode(initializer);
     if (tensor.type() != DType::kFloat) continue;
-    hash.update(std::as_bytes(std::span(name.c_str(), name.size() + 1)));
-    hash.update(tensor.bytes());
+    lines += name + " " + sha256(tensor.bytes()) + "\n";
   }
-  return hash.hex();
+  return sha256(std::as_bytes(std::span(lines)));
 }
 
 }  // namespace lastbit

@@ -1,0 +1,93 @@
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/cli/command_line.h"
+#include "lastbit/cli/commands.h"
+#include "lastbit/cli/data_options.h"
+#include "lastbit/cli/progress.h"
+#include "lastbit/cli/table.h"
+#include "lastbit/data/download.h"
+
+namespace lastbit {
+namespace {
+
+void print_list(const DataChoice& choice) {
+  Table table({"data set", "where", "train", "test", "shape", "classes"});
+  for (const DatasetInfo& info : known_datasets()) {
+    try {
+      DataChoice one = choice;
+      one.name = info.name;
+      const Dataset data = open(one);
+      table.add({data.name, data.folder.empty() ? "generated" : data.folder.string(),
+                 cat(data.train->size()), cat(data.test->size()),
+                 cat("[", join(data.train->sample_shape()), "]"), cat(data.train->classes())});
+    } catch (const FormatError& error) {
+      table.add({std::string(info.name), error.what(), "-", "-", "-", "-"});
+    } catch (const InputError&) {
+      table.add({std::string(info.name), "not here", "-", "-", "-", "-"});
+    }
+  }
+  std::cout << table.text() << "Missing ones: 'lastbit data fetch NAME'. Or give --data a folder or .npz "
+            << "file of your own.\n";
+}
+
+void fetch(const std::string& name, FetchOptions options) {
+  std::string last;
+  std::unique_ptr<ProgressBar> bar;
+  options.progress = [&](const FetchProgress& at) {
+    if (at.file != last) {
+      last = at.file;
+      bar = std::make_unique<ProgressBar>(static_cast<std::int64_t>(at.size), "bytes");
+      bar->line(cat("fetching ", last, " (", bytes_text(static_cast<double>(at.size)), ")"));
+    }
+    bar->update(static_cast<std::int64_t>(at.done), last);
+  };
+  const std::filesystem::path folder = fetch_dataset(name, options);
+  bar.reset();
+  std::cout << name << " is in " << folder.string() << ", every file's SHA-256 checked\n";
+}
+
+}  // namespace
+
+int data_command(int argc, char** argv) {
+  CommandLine line("lastbit data",
+                   "Lists the data sets, or downloads one.\n"
+                   "Example: lastbit data fetch mnist");
+  DataChoice choice;
+  FetchOptions options;
+  std::vector<std::string> words;
+  std::string folder;
+  line.app()
+      .add_option("action", words, "Nothing or 'list' to list; 'fetch NAME' to download")
+      ->type_name("[list | fetch NAME]");
+  line.app()
+      .add_option("--data-dir", folder, "Folder of data sets (default ./data)")
+      ->type_name("DIR");
+  line.app()
+      .add_option("--url", options.base_url, "fetch: folder of the files on a server, in place of the public mirror")
+      ->type_name("URL");
+  line.app()
+      .add_option("--retries", options.retries, "fetch: further attempts after one that failed")
+      ->check(CLI::Range(0, 100));
+  if (!line.parse(argc, argv)) return 0;
+
+  const bool lists = words.empty() || words[0] == "list";
+  if (lists && words.size() <= 1) {
+    choice.folder = folder;
+    print_list(choice);
+    return 0;
+  }
+  if (words[0] != "fetch" || words.size() != 2) {
+    throw InputError(cat("[data] '", join(words, " "), "' is not understood, expected 'list' or 'fetch NAME' with one of: ",
+                         join(fetchable_datasets())));
+  }
+  if (!folder.empty()) options.folder = folder;
+  fetch(words[1], options);
+  return 0;
+}
+
+}  // namespace lastbit
