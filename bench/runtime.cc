@@ -1,5 +1,5 @@
-// Time of one run of the zoo's networks, as floats and with ternary weights. Each session's result is
-// compared with a plain evaluation in double precision before it is timed.
+// Time of one run of the zoo's networks, as floats and with ternary weights. Each session's result
+// is compared with a plain evaluation in double precision before it is timed.
 
 #include <cmath>
 #include <cstdlib>
@@ -26,8 +26,8 @@ Graph quantized(Graph graph, const std::string& set) {
   for (const WeightUse& use : lowbit_candidates(graph)) {
     Initializer& initializer = graph.initializers.find(use.initializer)->second;
     const Tensor weights = decode(initializer);
-    const Quantized projected = projector->project(
-        weights.as_floats(), channel_layout(weights.shape(), use.channel_axis));
+    const Quantized projected =
+        projector->project(weights.as_floats(), channel_layout(weights.shape(), use.channel_axis));
     initializer = pack_lowbit(projected, weights.shape(), use.channel_axis, set);
   }
   return graph;
@@ -65,8 +65,8 @@ void run_network(benchmark::State& state,
                  const std::string& set,
                  std::int64_t batch,
                  int threads) {
-  const Graph graph = set == "float" ? make_network(network, {})
-                                     : quantized(make_network(network, {}), set);
+  const Graph graph =
+      set == "float" ? make_network(network, {}) : quantized(make_network(network, {}), set);
   std::vector<float> input(static_cast<std::size_t>(batch) * 784);
   Random random(1);
   for (float& x : input) x = static_cast<float>(random.uniform());

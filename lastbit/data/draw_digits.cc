@@ -65,7 +65,8 @@ class Warp {
     Vec sum;
     for (int i = 0; i < 3; ++i) {
       for (int j = 0; j < 3; ++j) {
-        sum = sum + wy[i] * wx[j] * field_[(row + i) * kFieldSide + column + j];
+        sum = sum +
+              wy[i] * wx[j] * field_[static_cast<std::size_t>((row + i) * kFieldSide + column + j)];
       }
     }
     return sum;
@@ -164,7 +165,7 @@ void draw_stroke(Stroke stroke, const Hand& hand, Ink& ink) {
   }
 }
 
-// Bits of noise: eight pixels from one random number.
+// Turns depth into grey. One random number gives the grain of eight pixels.
 void develop(const Ink& ink, float blur, Random& random, std::span<std::uint8_t> image) {
   const float contrast = uniform(random, 140.0, 255.0);
   const float paper = uniform(random, 0.0, 24.0);
@@ -179,10 +180,11 @@ void develop(const Ink& ink, float blur, Random& random, std::span<std::uint8_t>
     const float place = 0.5F + ink.depth()[i] * slope;
     const float t = place < 0.0F ? 0.0F : (place > 1.0F ? 1.0F : place);
     const float cover = t * t * (3.0F - 2.0F * t);
+    // Half a step more, since the conversion to a byte cuts off.
     const float shade =
-        paper + (contrast - paper) * cover + grain * (static_cast<float>(noise[i]) - 127.5F);
+        paper + (contrast - paper) * cover + grain * (static_cast<float>(noise[i]) - 127.5F) + 0.5F;
     const float kept = shade < 0.0F ? 0.0F : (shade > 255.0F ? 255.0F : shade);
-    image[i] = static_cast<std::uint8_t>(kept + 0.5F);
+    image[i] = static_cast<std::uint8_t>(kept);
   }
 }
 

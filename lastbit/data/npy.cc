@@ -156,7 +156,11 @@ std::vector<std::int32_t> npy_integers(const NpyArray& array, const std::string&
   if (kind == "u2") return integers_of<std::uint16_t>(array.data, where);
   if (kind == "u4") return integers_of<std::uint32_t>(array.data, where);
   if (kind == "u8") return integers_of<std::uint64_t>(array.data, where);
-  if (kind == "i1") return integers_of<std::int8_t>(array.data, where);
+  if (kind == "i1") {
+    std::vector<std::int32_t> values = integers_of<std::uint8_t>(array.data, where);
+    for (std::int32_t& value : values) value -= value > 127 ? 256 : 0;  // two's complement
+    return values;
+  }
   if (kind == "i2") return integers_of<std::int16_t>(array.data, where);
   if (kind == "i4") return integers_of<std::int32_t>(array.data, where);
   if (kind == "i8") return integers_of<std::int64_t>(array.data, where);

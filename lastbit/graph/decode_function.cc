@@ -29,21 +29,19 @@ Node constant(std::string output, std::int64_t value) {
 std::vector<Node> decode_body() {
   constexpr auto kInt32 = static_cast<std::int64_t>(DType::kInt32);
   return {
-      constant("one", 1),
       constant("all", -1),
       constant("zero", 0),
       make("Cast", {"codes"}, "a", {{"to", kInt32}}),
-      make("Unsqueeze", {"a", "one"}, "b"),
-      make("Div", {"b", "places"}, "c"),
-      make("Size", {"codebook"}, "d"),
-      make("Cast", {"d"}, "e", {{"to", kInt32}}),
-      make("Mod", {"c", "e"}, "f"),
-      make("Reshape", {"f", "all"}, "g"),
-      make("ReduceProd", {"shape"}, "h", {{"keepdims", std::int64_t{1}}}),
-      make("Slice", {"g", "zero", "h"}, "i"),
-      make("Gather", {"codebook", "i"}, "j"),
-      make("Reshape", {"j", "shape"}, "k"),
-      make("Mul", {"k", "scales"}, std::string(kDecodeOutput)),
+      make("Div", {"a", "places"}, "b"),
+      make("Size", {"codebook"}, "c"),
+      make("Cast", {"c"}, "d", {{"to", kInt32}}),
+      make("Mod", {"b", "d"}, "e"),
+      make("Reshape", {"e", "all"}, "f"),
+      make("ReduceProd", {"shape"}, "g"),
+      make("Slice", {"f", "zero", "g"}, "h"),
+      make("Gather", {"codebook", "h"}, "i"),
+      make("Reshape", {"i", "shape"}, "j"),
+      make("Mul", {"j", "scales"}, std::string(kDecodeOutput)),
   };
 }
 

@@ -13,13 +13,16 @@ namespace lastbit {
 
 inline constexpr std::string_view kDecodeDomain = "lastbit.v1";
 inline constexpr std::string_view kDecodeName = "Decode";
-inline constexpr std::array<std::string_view, 5> kDecodeInputs{
-    "codes", "places", "codebook", "scales", "shape"};
+inline constexpr std::array<std::string_view, 4> kDecodeInputs{
+    "codes", "places", "codebook", "scales"};
+/// An attribute of the call; in the body a value like the inputs.
+inline constexpr std::string_view kDecodeShape = "shape";
 inline constexpr std::string_view kDecodeOutput = "weight";
 /// Metadata property for the set of an initializer: this and the initializer's name.
 inline constexpr std::string_view kSetKey = "lastbit.set.";
 
-/// The body, in order; Constant nodes first. Values are called as in docs/format.md.
+/// The body, in order; Constant nodes first. Values are called as in docs/format.md, which leaves
+/// five open: the four inputs, and the shape.
 std::vector<Node> decode_body();
 
 /// Place values of the digits in a byte: 1, radix, radix^2, ...

@@ -97,12 +97,15 @@ class Parts {
            join(place_values(codebook->size())),
            "]");
     }
-    LowBitTensor tensor{.shape = values<std::int64_t>("shape", DType::kInt64, 1),
+    LowBitTensor tensor{.shape = shape(),
                         .codebook = *std::move(codebook),
                         .scale_shape = part("scales", DType::kFloat).shape(),
                         .scales = values<float>("scales", DType::kFloat, std::nullopt),
-                        .packed = values<std::uint8_t>("codes", DType::kUint8, 1),
+                        .packed = values<std::uint8_t>("codes", DType::kUint8, 2),
                         .set = {}};
+    if (const Shape& codes = part("codes", DType::kUint8).shape(); codes[1] != 1) {
+      fail("input 'codes' has shape ", to_string(codes), ", expected [bytes, 1]");
+    }
     const auto label = graph_.metadata.find(cat(kSetKey, node_.outputs.front()));
     if (label != graph_.metadata.end()) tensor.set = label->second;
     try {
@@ -117,6 +120,12 @@ class Parts {
   template <typename... Texts>
   [[noreturn]] void fail(const Texts&... texts) const {
     throw FormatError(cat("[onnx] node ", describe(node_), ": ", texts...));
+  }
+
+  // An attribute of the call, a value of the body.
+  Shape shape() const {
+    if (!is_decode_call(node_)) return values<std::int64_t>(kDecodeShape, DType::kInt64, 1);
+    return ints_attribute(node_, kDecodeShape, {});
   }
 
   const Tensor& part(std::string_view input, DType type) const {

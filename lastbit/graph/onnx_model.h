@@ -80,6 +80,7 @@ enum class FunctionField : protozero::pbf_tag_type {
   kName = 1,
   kInput = 4,
   kOutput = 5,
+  kAttribute = 6,
   kNode = 7,
   kOpsetImport = 9,
   kDomain = 10,

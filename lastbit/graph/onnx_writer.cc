@@ -77,15 +77,21 @@ void write_value(Builder<ValueField> out, const Value& value) {
   Builder<TypeField> type(out, ValueField::kType);
   Builder<TensorTypeField> tensor(type, TypeField::kTensor);
   tensor.add_int32(TensorTypeField::kElement, static_cast<std::int32_t>(value.type));
-  Builder<ShapeField> shape(tensor, TensorTypeField::kShape);
+  // As text, since the builders drop a message without fields: the shape of a scalar, a size that
+  // is not known.
+  std::string shape_text;
+  Builder<ShapeField> shape(shape_text);
   for (const Dim& dim : value.dims) {
-    Builder<DimField> out_dim(shape, ShapeField::kDim);
+    std::string dim_text;
+    Builder<DimField> one(dim_text);
     if (dim.known()) {
-      out_dim.add_int64(DimField::kSize, dim.size);
+      one.add_int64(DimField::kSize, dim.size);
     } else if (!dim.symbol.empty()) {
-      out_dim.add_string(DimField::kSymbol, dim.symbol);
+      one.add_string(DimField::kSymbol, dim.symbol);
     }
+    shape.add_message(ShapeField::kDim, dim_text);
   }
+  tensor.add_message(TensorTypeField::kShape, shape_text);
 }
 
 void write_graph(Builder<GraphField> out, const Graph& graph) {
@@ -110,6 +116,17 @@ void write_opset(Builder<OpsetField> out, std::string_view domain, std::int64_t 
   out.add_int64(OpsetField::kVersion, version);
 }
 
+// shape = Constant(value_ints = the call's attribute `shape`)
+void write_shape_node(Builder<NodeField> out) {
+  const std::string shape(kDecodeShape);
+  out.add_string(NodeField::kOutput, shape);
+  out.add_string(NodeField::kOp, "Constant");
+  Builder<AttributeField> attribute(out, NodeField::kAttribute);
+  attribute.add_string(AttributeField::kName, "value_ints");
+  attribute.add_int32(AttributeField::kType, 7);
+  attribute.add_string(AttributeField::kReference, shape);
+}
+
 void write_decode_function(Builder<FunctionField> out, std::int64_t opset) {
   const auto add = [&](FunctionField field, std::string_view text) {
     out.add_string(field, text.data(), text.size());
@@ -117,6 +134,8 @@ void write_decode_function(Builder<FunctionField> out, std::int64_t opset) {
   add(FunctionField::kName, kDecodeName);
   for (const std::string_view input : kDecodeInputs) add(FunctionField::kInput, input);
   add(FunctionField::kOutput, kDecodeOutput);
+  add(FunctionField::kAttribute, kDecodeShape);
+  write_shape_node(Builder<NodeField>(out, FunctionField::kNode));
   for (const Node& node : decode_body()) {
     write_node(Builder<NodeField>(out, FunctionField::kNode), node);
   }

@@ -47,22 +47,27 @@ Tensor vector_of(DType type, std::span<const T> values) {
   return {type, {static_cast<std::int64_t>(values.size())}, std::as_bytes(values)};
 }
 
-Node call_for(const std::string& name, const LowBitTensor& tensor, Constants& constants) {
+Node call_for(const std::string& name,
+              const LowBitTensor& tensor,
+              std::size_t number,
+              Constants& constants) {
   const std::vector<std::int32_t> places = place_values(tensor.codebook.size());
+  // Numbers instead of the weight's name: in a small network names are a good part of the file.
   const auto add = [&](std::string_view input, Tensor part) {
-    return constants.add(cat(name, ".", input), std::move(part));
+    return constants.add(cat(input, number), std::move(part));
   };
+  const auto bytes = static_cast<std::int64_t>(tensor.packed.size());
+  const Tensor codes(DType::kUint8, {bytes, 1}, std::as_bytes(std::span(tensor.packed)));
   return {.name = {},
           .op = std::string(kDecodeName),
           .domain = std::string(kDecodeDomain),
-          .inputs = {add("codes", vector_of<std::uint8_t>(DType::kUint8, tensor.packed)),
+          .inputs = {add("codes", codes),
                      constants.share("places", vector_of<std::int32_t>(DType::kInt32, places)),
                      constants.share("codebook",
                                      vector_of<float>(DType::kFloat, tensor.codebook.levels())),
-                     add("scales", Tensor::floats(tensor.scale_shape, tensor.scales)),
-                     add("shape", vector_of<std::int64_t>(DType::kInt64, tensor.shape))},
+                     add("scales", Tensor::floats(tensor.scale_shape, tensor.scales))},
           .outputs = {name},
-          .attributes = {}};
+          .attributes = {{std::string(kDecodeShape), tensor.shape}}};
 }
 
 void append_body(const Node& call, Constants& constants, std::vector<Node>& nodes) {
@@ -70,6 +75,10 @@ void append_body(const Node& call, Constants& constants, std::vector<Node>& node
   for (std::size_t i = 0; i < kDecodeInputs.size(); ++i) {
     names.emplace(kDecodeInputs[i], call.inputs[i]);
   }
+  const auto& shape = std::get<Shape>(call.attributes.find(kDecodeShape)->second);
+  names.emplace(kDecodeShape,
+                constants.add(cat(call.outputs.front(), ".", kDecodeShape),
+                              vector_of<std::int64_t>(DType::kInt64, shape)));
   for (Node& node : decode_body()) {
     std::string& output = node.outputs.front();
     if (node.op == "Constant") {
@@ -101,10 +110,11 @@ void unfold_decode(Graph& graph, bool inline_body) {
       low_bit.emplace(name, *tensor);
   }
   std::vector<Node> nodes;
+  std::size_t number = 0;
   for (const auto& [name, tensor] : low_bit) {
     check_lowbit(tensor);
     graph.initializers.erase(name);
-    Node call = call_for(name, tensor, constants);
+    Node call = call_for(name, tensor, number++, constants);
     if (inline_body) {
       append_body(call, constants, nodes);
     } else {

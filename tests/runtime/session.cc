@@ -1,0 +1,224 @@
+#include "lastbit/runtime/session.h"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/zoo/zoo.h"
+#include "reference.h"
+
+namespace lastbit {
+namespace {
+
+using reference::add_random;
+using reference::node;
+using reference::single;
+using testing::HasSubstr;
+
+std::string refusal(const Graph& graph, const SessionOptions& options = {}) {
+  try {
+    const Session session(graph, options);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string run_refusal(std::vector<std::size_t> inputs, std::vector<std::size_t> outputs) {
+  Session session(make_network("mlp", {.input = {4}, .classes = 3}), {.batch = 2});
+  std::vector<float> memory(100, 0.0F);
+  std::vector<std::span<const float>> in;
+  std::vector<std::span<float>> out;
+  for (const std::size_t size : inputs) in.emplace_back(memory.data(), size);
+  for (const std::size_t size : outputs) out.emplace_back(memory.data() + 50, size);
+  try {
+    session.run(in, out);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Session, NamesItsPortsAndTheirShapes) {
+  const Session session(make_network("lenet5", {}), {.batch = 3});
+  ASSERT_EQ(session.inputs().size(), 1U);
+  EXPECT_EQ(session.inputs()[0].name, "input");
+  EXPECT_EQ(session.inputs()[0].shape, (Shape{3, 1, 28, 28}));
+  ASSERT_EQ(session.outputs().size(), 1U);
+  EXPECT_EQ(session.outputs()[0].name, "logits");
+  EXPECT_EQ(session.outputs()[0].shape, (Shape{3, 10}));
+}
+
+TEST(Session, CountsTheBytesOfFloatWeights) {
+  const Session session(make_network("lenet5", {}));
+  EXPECT_EQ(session.weight_bytes(), (431080U + 1) * sizeof(float)) << "parameters and the mean";
+}
+
+TEST(Session, RefusesAWrongNumberOfArrays) {
+  EXPECT_EQ(run_refusal({8}, {6}), "no error");
+  EXPECT_EQ(run_refusal({}, {6}), "[runtime] expected 1 inputs, got 0");
+  EXPECT_EQ(run_refusal({8, 8}, {6}), "[runtime] expected 1 inputs, got 2");
+  EXPECT_EQ(run_refusal({8}, {}), "[runtime] expected 1 outputs, got 0");
+}
+
+TEST(Session, RefusesArraysOfAWrongSize) {
+  EXPECT_EQ(run_refusal({7}, {6}),
+            "[runtime] input 'input' has 7 values, expected 8 for shape [2, 4]");
+  EXPECT_EQ(run_refusal({8}, {60}),
+            "[runtime] output 'logits' has 60 values, expected 6 for shape [2, 3]");
+}
+
+TEST(Session, RefusesOptionsOutOfRange) {
+  const Graph graph = make_network("mlp", {});
+  EXPECT_THAT(refusal(graph, {.batch = 0}), HasSubstr("the batch is 0, expected at least 1"));
+  EXPECT_THAT(refusal(graph, {.batch = -3}), HasSubstr("the batch is -3"));
+  EXPECT_THAT(refusal(graph, {.threads = 0}), HasSubstr("threads is 0, expected 1 to 256"));
+  EXPECT_THAT(refusal(graph, {.threads = 257}), HasSubstr("threads is 257"));
+}
+
+TEST(Session, NamesNodeAndOperatorThatItCannotRun) {
+  EXPECT_THAT(refusal(single({2, 3}, {node("Gelu", {"x"})})), HasSubstr("'Gelu y' (Gelu)"));
+  Node foreign = node("Relu", {"x"});
+  foreign.domain = "com.example";
+  EXPECT_THAT(refusal(single({2, 3}, {foreign})), HasSubstr("'Relu y'"));
+}
+
+TEST(Session, RefusesWeightsThatAreComputed) {
+  Random random(1);
+  Graph graph = single({3, 3}, {node("Relu", {"x"}, {}, "w"), node("Gemm", {"x", "w"})});
+  EXPECT_EQ(refusal(graph),
+            "[runtime] node 'Gemm y' (Gemm): weight 'w' is computed, expected a constant");
+}
+
+TEST(Session, RefusesOtherElementTypes) {
+  Graph graph = single({2, 3}, {node("Identity", {"x"})});
+  graph.inputs[0].type = DType::kInt64;
+  EXPECT_THAT(refusal(graph), HasSubstr("[runtime] input: 'x' is int64, expected float"));
+  Graph add = single({2}, {node("Add", {"c", "c"})});
+  add.initializers.emplace("c", Tensor::int64s({2}, std::vector<std::int64_t>{1, 2}));
+  EXPECT_THAT(refusal(add), HasSubstr("'c' is int64, expected float"));
+}
+
+TEST(Session, RefusesBatchNormalizationInTraining) {
+  Random random(1);
+  Graph graph = single(
+      {2, 3},
+      {node(
+          "BatchNormalization", {"x", "s", "s", "s", "s"}, {{"training_mode", std::int64_t{1}}})});
+  add_random(graph, "s", {3}, random);
+  EXPECT_NE(refusal(graph), "no error");
+}
+
+TEST(Session, RefusesUnknownSizesAndEmptyValues) {
+  Graph graph = single({2, 3}, {node("Relu", {"x"})});
+  graph.inputs[0].dims[1] = {.size = -1, .symbol = "time"};
+  EXPECT_THAT(refusal(graph), HasSubstr("'x'"));
+  EXPECT_THAT(refusal(single({2, 0}, {node("Relu", {"x"})})),
+              HasSubstr("has shape [2, 0], expected one element at least"));
+}
+
+TEST(Session, RefusesValuesThatDoNotExist) {
+  EXPECT_THAT(refusal(single({2}, {node("Add", {"x", "nowhere"})})), HasSubstr("nowhere"));
+  EXPECT_THAT(refusal(single({2}, {node("Relu", {"x"}, {}, "z")})), HasSubstr("'y'"));
+}
+
+TEST(Session, GivesTheSameBitsForAnyNumberOfThreads) {
+  for (const Architecture& architecture : architectures()) {
+    SCOPED_TRACE(architecture.name);
+    const Graph graph =
+        make_network(architecture.name,
+                     {.hidden = architecture.name == "mlp" ? std::vector<std::int64_t>{333}
+                                                           : std::vector<std::int64_t>{}});
+    Session one(graph, {.batch = 65});
+    Random random(1);
+    const auto inputs = reference::random_inputs(one, random);
+    const auto expected = reference::run(one, inputs);
+    for (const int threads : {2, 3, 5}) {
+      Session session(graph, {.batch = 65, .threads = threads});
+      EXPECT_EQ(reference::run(session, inputs), expected) << threads << " threads";
+    }
+  }
+}
+
+TEST(Session, RepeatsItselfWhateverRanBefore) {
+  Session session(make_network("lenet5", {}), {.batch = 2});
+  Random random(2);
+  const auto a = reference::random_inputs(session, random);
+  const auto b = reference::random_inputs(session, random);
+  const auto first = reference::run(session, a);
+  EXPECT_NE(reference::run(session, b), first);
+  EXPECT_EQ(reference::run(session, a), first);
+}
+
+TEST(Session, GivesASampleTheSameResultInAnyBatch) {
+  const Graph graph = make_network("lenet300", {});
+  Session many(graph, {.batch = 5});
+  Session one(graph);
+  Random random(3);
+  const auto inputs = reference::random_inputs(many, random);
+  const auto together = reference::run(many, inputs);
+  for (std::size_t i = 0; i < 5; ++i) {
+    const auto at = inputs[0].begin() + static_cast<std::ptrdiff_t>(i * 784);
+    const auto alone = reference::run(one, {std::vector<float>(at, at + 784)});
+    for (std::size_t c = 0; c < 10; ++c) EXPECT_EQ(alone[0][c], together[0][i * 10 + c]);
+  }
+}
+
+TEST(Session, ForksOutliveTheirOriginAndShareItsWeights) {
+  Random random(4);
+  auto session = std::make_unique<Session>(make_network("lenet5", {}));
+  const auto inputs = reference::random_inputs(*session, random);
+  const auto expected = reference::run(*session, inputs);
+  Session fork = session->fork();
+  session.reset();
+  EXPECT_EQ(reference::run(fork, inputs), expected);
+  Session second = fork.fork();
+  Session moved = std::move(fork);
+  EXPECT_EQ(reference::run(moved, inputs), expected);
+  EXPECT_EQ(reference::run(second, inputs), expected);
+}
+
+TEST(Session, ForksRunAtTheSameTime) {
+  Random random(5);
+  Session session(make_network("lenet5", {}), {.batch = 16, .threads = 2});
+  const auto inputs = reference::random_inputs(session, random);
+  const auto expected = reference::run(session, inputs);
+  std::vector<Session> forks;
+  for (int i = 0; i < 3; ++i) forks.push_back(session.fork());
+  std::vector<std::vector<std::vector<float>>> results(forks.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < forks.size(); ++i) {
+      threads.emplace_back([&, i] {
+        for (int round = 0; round < 3; ++round) results[i] = reference::run(forks[i], inputs);
+      });
+    }
+  }
+  for (const auto& result : results) EXPECT_EQ(result, expected);
+}
+
+TEST(Session, MayWriteOverItsInput) {
+  Random random(6);
+  Session session(single({4, 4}, {node("Transpose", {"x"})}));
+  std::vector<float> values = reference::random_floats(16, random);
+  const auto expected = reference::run(session, {values});
+  const std::span<const float> in = values;
+  const std::span<float> out = values;
+  session.run({&in, 1}, {&out, 1});
+  EXPECT_EQ(values, expected[0]);
+}
+
+TEST(Session, DoesNotNeedTheGraphAnyMore) {
+  Random random(7);
+  auto graph = std::make_unique<Graph>(make_network("mlp", {}));
+  Session session(*graph);
+  const auto inputs = reference::random_inputs(session, random);
+  const auto expected = reference::run(session, inputs);
+  graph.reset();
+  EXPECT_EQ(reference::run(session, inputs), expected);
+}
+
+}  // namespace
+}  // namespace lastbit

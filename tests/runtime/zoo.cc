@@ -1,0 +1,65 @@
+#include "lastbit/zoo/zoo.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "lastbit/quant/projector.h"
+#include "reference.h"
+
+// The networks of the zoo, as floats and with projected weights, against the reference.
+
+namespace lastbit {
+namespace {
+
+Graph quantized(Graph graph, const std::string& set) {
+  if (set == "float") return graph;
+  const auto projector = parse_projector(set);
+  for (const WeightUse& use : lowbit_candidates(graph)) {
+    Initializer& initializer = graph.initializers.find(use.initializer)->second;
+    const Tensor weights = decode(initializer);
+    initializer = pack_lowbit(
+        projector->project(weights.as_floats(), channel_layout(weights.shape(), use.channel_axis)),
+        weights.shape(),
+        use.channel_axis,
+        projector->name());
+  }
+  return graph;
+}
+
+class EverySet : public testing::TestWithParam<const char*> {};
+
+TEST_P(EverySet, RunsTheZooAsTheReferenceDoes) {
+  Random random(1);
+  for (const Architecture& architecture : architectures()) {
+    SCOPED_TRACE(architecture.name);
+    ZooOptions options{.center = "pixel", .seed = 7};
+    if (architecture.name == "mlp") options.hidden = {65, 33};
+    Graph graph = quantized(make_network(architecture.name, options), GetParam());
+    const std::vector<float> mean = reference::random_floats(784, random);
+    graph.initializers.insert_or_assign("input.mean", Tensor::floats({1, 28, 28}, mean));
+    reference::expect_agreement(graph, random);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo,
+                         EverySet,
+                         testing::Values("float",
+                                         "binary/tensor",
+                                         "ternary/tensor",
+                                         "ternary/channel",
+                                         "shift:1/none",
+                                         "shift:2/channel"));
+
+TEST(Zoo, RunsAtOddSizesAndBatches) {
+  Random random(2);
+  for (const std::int64_t batch : {2, 3}) {
+    reference::expect_agreement(
+        make_network("lenet5", {.input = {3, 17, 19}, .classes = 3, .activation = "tanh"}),
+        random,
+        {.batch = batch});
+  }
+}
+
+}  // namespace
+}  // namespace lastbit
