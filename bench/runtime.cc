@@ -1,5 +1,6 @@
-// Time of one run of the zoo's networks, as floats and with ternary weights. Each session's result
-// is compared with a plain evaluation in double precision before it is timed.
+// Time of one run of the zoo's networks, as floats and with packed weights. Before packed weights
+// are timed, their result is compared with that of the same weights decoded to floats. Float
+// results are checked by tests/runtime/zoo.cc, not here.
 
 #include <cmath>
 #include <cstdlib>
@@ -46,8 +47,8 @@ std::vector<float> run_once(Session& session, const std::vector<float>& input) {
   return output;
 }
 
-// Packed weights must give what their decoded floats give, up to the order of sums: a result of
-// depth n and terms of size about 1 differs by n * 2^-24 at most.
+// Packed weights must give what their decoded floats give, up to the order of sums. The tolerance
+// is a guard against wrong codes, far above rounding.
 void check(const Graph& graph, const std::vector<float>& input, std::int64_t batch) {
   Session packed(graph, {.batch = batch});
   Session plain(decoded(graph), {.batch = batch});

@@ -9,6 +9,8 @@
 namespace lastbit {
 namespace {
 
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
 // Elements of the window, for each result, that lie in the input (or its padding, if `padded`).
 std::vector<float> window_counts(const SlidingAxis& axis, bool padded) {
   const std::ptrdiff_t low = padded ? -axis.pad_begin : 0;
@@ -59,7 +61,7 @@ class PoolStep final : public Step {
 
  private:
   void pool_row(const float* plane, std::ptrdiff_t y, float* to) const noexcept {
-    std::fill_n(to, x_.output, maximum_ ? -std::numeric_limits<float>::infinity() : 0.0F);
+    std::fill_n(to, x_.output, maximum_ ? kLowest : 0.0F);
     for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
       const std::ptrdiff_t row = y_.position(y, ky);
       if (row < 0 || row >= y_.input) continue;

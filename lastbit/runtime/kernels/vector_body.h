@@ -183,6 +183,7 @@ inline void decode_bytes(const std::uint8_t* bytes,
                          std::size_t byte_count,
                          const float* table,
                          float* out) noexcept {
+#pragma GCC unroll 8
   for (std::size_t i = 0; i < byte_count; ++i) {
     __builtin_memcpy(out + i * Digits, table + bytes[i] * kDigitSlots, Slots * sizeof(float));
   }
