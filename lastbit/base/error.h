@@ -11,7 +11,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The caller's mistake: an option, a name, a file, a place that cannot be written. Programs exit 2.
+/// The caller's mistake: an option, a name, a file, a place that cannot be written. Programs
+/// exit 2.
 class InputError : public Error {
  public:
   using Error::Error;

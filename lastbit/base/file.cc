@@ -1,14 +1,13 @@
 #include "lastbit/base/file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include "lastbit/base/error.h"
@@ -18,8 +17,8 @@ namespace lastbit {
 namespace {
 
 [[noreturn]] void fail(std::string_view doing, const std::filesystem::path& path, int error) {
-  throw InputError(cat("[file] cannot ", doing, " ", path.string(), ": ",
-                       std::generic_category().message(error)));
+  throw InputError(cat(
+      "[file] cannot ", doing, " ", path.string(), ": ", std::generic_category().message(error)));
 }
 
 class Descriptor {

@@ -29,13 +29,14 @@ class MappedFile {
 /// temporary name in the same folder, synced, then renamed. Missing folders are made.
 ///
 /// @param pieces  written one after another.
-/// @throws InputError naming the path and the system's reason (no permission, disk full); nothing is
+/// @throws InputError naming the path and the system's reason (no permission, disk full); nothing
+/// is
 ///     left behind.
 void write_file(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-/// Checks that `write_file(path, ...)` could write, before hours of work are spent on what to write.
-/// Makes the missing folders.
+/// Checks that `write_file(path, ...)` could write, before hours of work are spent on what to
+/// write. Makes the missing folders.
 /// @throws InputError as `write_file` does.
 void require_writable(const std::filesystem::path& path);
 

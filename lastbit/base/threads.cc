@@ -1,9 +1,8 @@
 #include "lastbit/base/threads.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <exception>
+#include <sched.h>
 #include <thread>
 #include <vector>
 

@@ -95,13 +95,22 @@ int bench_command(int argc, char** argv) {
     std::cout << out.dump() << "\n";
     return 0;
   }
-  std::cout << fmt::format("{}: median {:.4f} ms, p95 {:.4f} ms a run of {} ({:.4f} ms a sample), {} thread{}, "
-                           "{} runs\n",
-                           model, median, p95, options.batch, per_sample, options.threads,
-                           options.threads == 1 ? "" : "s", times.size())
-            << fmt::format("prepared in {:.1f} ms; weights {}, buffers {}\n", load_ms,
-                           bytes_text(static_cast<double>(session.weight_bytes())),
-                           bytes_text(static_cast<double>(session.arena_bytes())));
+  std::cout
+      << fmt::format(
+             "{}: median {:.4f} ms, p95 {:.4f} ms a run of {} ({:.4f} ms a sample), {} thread{}, "
+             "{} runs\n",
+             model,
+             median,
+             p95,
+             options.batch,
+             per_sample,
+             options.threads,
+             options.threads == 1 ? "" : "s",
+             times.size())
+      << fmt::format("prepared in {:.1f} ms; weights {}, buffers {}\n",
+                     load_ms,
+                     bytes_text(static_cast<double>(session.weight_bytes())),
+                     bytes_text(static_cast<double>(session.arena_bytes())));
   return 0;
 }
 

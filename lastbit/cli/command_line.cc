@@ -26,7 +26,12 @@ bool CommandLine::parse(int argc, char** argv) {
     std::cout << app_.help();
     return false;
   } catch (const CLI::ParseError& error) {
-    throw InputError(cat("[", app_.get_name(), "] ", error.what(), " ('", app_.get_name(),
+    throw InputError(cat("[",
+                         app_.get_name(),
+                         "] ",
+                         error.what(),
+                         " ('",
+                         app_.get_name(),
                          " --help' shows the options)"));
   }
   if (!save_config_.empty()) write_file(save_config_, config());

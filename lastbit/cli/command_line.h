@@ -6,8 +6,8 @@
 
 namespace lastbit {
 
-/// The options of one command, with `--config FILE` to read them from a file and `--save-config FILE`
-/// to write all that are in force. On the command line an option overrides the file.
+/// The options of one command, with `--config FILE` to read them from a file and `--save-config
+/// FILE` to write all that are in force. On the command line an option overrides the file.
 class CommandLine {
  public:
   /// @param name  as typed, "lastbit eval".
@@ -16,7 +16,8 @@ class CommandLine {
   CLI::App& app() noexcept { return app_; }
 
   /// @return false if help was asked for and printed: the command is done.
-  /// @throws InputError for wrong usage, an unknown key in the file, or a file that cannot be read or
+  /// @throws InputError for wrong usage, an unknown key in the file, or a file that cannot be read
+  /// or
   ///     written.
   bool parse(int argc, char** argv);
 

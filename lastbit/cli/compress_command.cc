@@ -49,8 +49,10 @@ RoundLength parse_round(const std::string& text) {
   const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
   const bool epochs = unit == "epoch" || unit == "epochs";
   if (error != std::errc{} || count <= 0 || (!epochs && unit != "step" && unit != "steps")) {
-    throw InputError(cat("[project-every] '", text,
-                         "' is not a length, expected a number with its unit, as 1epoch or 100steps"));
+    throw InputError(
+        cat("[project-every] '",
+            text,
+            "' is not a length, expected a number with its unit, as 1epoch or 100steps"));
   }
   return {.count = count, .epochs = epochs};
 }
@@ -61,33 +63,45 @@ void add_options(CLI::App& app, CompressChoice& choice) {
   std::vector<std::string> sets_known;
   for (const SetInfo& info : known_sets()) sets_known.emplace_back(info.form);
 
-  app.add_option("model,--model", choice.model, "The trained float model")->required()->type_name("FILE.onnx");
+  app.add_option("model,--model", choice.model, "The trained float model")
+      ->required()
+      ->type_name("FILE.onnx");
   add_data_options(app, choice.data);
-  app.add_option("--codebook", choice.codebooks,
-                 cat("SET for all layers or PATTERN=SET for some, the last match wins; SET is float or ",
-                     join(sets_known), ", with /tensor, /channel or /none for the scale"))
+  app.add_option(
+         "--codebook",
+         choice.codebooks,
+         cat("SET for all layers or PATTERN=SET for some, the last match wins; SET is float or ",
+             join(sets_known),
+             ", with /tensor, /channel or /none for the scale"))
       ->take_all()
       ->type_name("RULE");
-  app.add_option("--method", choice.method, cat("How weights reach the codebook: ", join(methods_known)))
+  app.add_option(
+         "--method", choice.method, cat("How weights reach the codebook: ", join(methods_known)))
       ->type_name("NAME");
-  app.add_option("--run", choice.run, "Folder to write: config, log and models (default runs/MODEL-METHOD)")
+  app.add_option(
+         "--run", choice.run, "Folder to write: config, log and models (default runs/MODEL-METHOD)")
       ->type_name("DIR");
   app.add_option("--out", choice.out, "Where to write the model (default RUN/compressed.onnx)")
       ->type_name("FILE.onnx");
-  app.add_flag("--inline-decode", choice.inline_decode,
+  app.add_flag("--inline-decode",
+               choice.inline_decode,
                "Write decoding as plain nodes, for tools that know no ONNX functions");
   app.add_flag("--force", choice.force, "Write over a run that is there already");
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
   add_training_options(app, choice.training);
-  app.add_option("--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
+  app.add_option(
+         "--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
       ->type_name("LENGTH");
   app.add_option("--rho", choice.rho, "admm: pull toward the codebook; a schedule over the rounds")
       ->type_name("SCHEDULE");
-  app.add_flag("--extragradient,!--no-extragradient", choice.methods.admm.extragradient,
+  app.add_flag("--extragradient,!--no-extragradient",
+               choice.methods.admm.extragradient,
                "admm: two passes a step, predict and correct (default), or one");
-  app.add_option("--prediction", choice.methods.admm.prediction,
+  app.add_option("--prediction",
+                 choice.methods.admm.prediction,
                  "admm: rate of the prediction, as a multiple of the learning rate");
-  app.add_option("--finish-epochs", choice.finish_epochs,
+  app.add_option("--finish-epochs",
+                 choice.finish_epochs,
                  "Epochs at the end with codes fixed, which tune scales and biases")
       ->check(CLI::Range(0, 1000000));
 }
@@ -99,7 +113,8 @@ class Compression {
       : choice_(choice),
         info_(find_method(choice.method)),
         reference_(read_onnx(choice.model)),
-        network_(reference_, choose_codebooks(reference_, choice.codebooks), device_of(choice.training)),
+        network_(
+            reference_, choose_codebooks(reference_, choice.codebooks), device_of(choice.training)),
         method_(info_.make(choice.methods)) {
     if (!choice.data.name.empty()) {
       const Dataset data = open(choice.data);
@@ -107,7 +122,8 @@ class Compression {
       test_.emplace(data.test, network_.sample_shape(), network_.device());
       require_classes(network_, *test_);
     } else if (info_.trains) {
-      throw InputError(cat("[compress] method '", info_.name, "' trains, expected --data with a data set"));
+      throw InputError(
+          cat("[compress] method '", info_.name, "' trains, expected --data with a data set"));
     }
   }
 
@@ -127,7 +143,8 @@ class Compression {
     TrainerOptions finish = choice_.training.trainer;
     finish.epochs = choice_.finish_epochs;
     // Small steps from where the main run ended: only scales, biases and norms are still to settle.
-    finish.learning_rate = Schedule::parse(cat("cosine:", 0.1 * finish.learning_rate.at(0.0, 0)), "finish");
+    finish.learning_rate =
+        Schedule::parse(cat("cosine:", 0.1 * finish.learning_rate.at(0.0, 0)), "finish");
     finish.seed += 1;
     auto fixed = make_fixed_codes(method_->deployed());
     train(*fixed, finish, "finish", folder);
@@ -166,12 +183,13 @@ nlohmann::ordered_json result_of(const std::string& out,
                                  const std::optional<Score>& after) {
   const auto bytes = std::filesystem::file_size(out);
   const auto reference_bytes = std::filesystem::file_size(choice.model);
-  nlohmann::ordered_json result = {{"model", out},
-                                   {"method", choice.method},
-                                   {"codebook", choice.codebooks},
-                                   {"bytes", bytes},
-                                   {"reference_bytes", reference_bytes},
-                                   {"ratio", static_cast<double>(reference_bytes) / static_cast<double>(bytes)}};
+  nlohmann::ordered_json result = {
+      {"model", out},
+      {"method", choice.method},
+      {"codebook", choice.codebooks},
+      {"bytes", bytes},
+      {"reference_bytes", reference_bytes},
+      {"ratio", static_cast<double>(reference_bytes) / static_cast<double>(bytes)}};
   if (before) result["reference"] = score_json(*before);
   if (after) result["test"] = score_json(*after);
   return result;
@@ -180,9 +198,10 @@ nlohmann::ordered_json result_of(const std::string& out,
 }  // namespace
 
 int compress_command(int argc, char** argv) {
-  CommandLine line("lastbit compress",
-                   "Squeezes a trained network to one to three bits a weight and writes it as ONNX.\n"
-                   "Example: lastbit compress reference.onnx --data mnist --codebook ternary");
+  CommandLine line(
+      "lastbit compress",
+      "Squeezes a trained network to one to three bits a weight and writes it as ONNX.\n"
+      "Example: lastbit compress reference.onnx --data mnist --codebook ternary");
   CompressChoice choice;
   choice.training.learning_rate = "cosine:0.02";
   add_options(line.app(), choice);
@@ -191,7 +210,8 @@ int compress_command(int argc, char** argv) {
   choice.training.trainer.round = parse_round(choice.project_every);
   choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
   if (choice.run.empty()) {
-    choice.run = cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
+    choice.run =
+        cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
   }
   Compression compression(choice);
   RunFolder folder(choice.run, line.config(), choice.force);
@@ -215,9 +235,12 @@ int compress_command(int argc, char** argv) {
   if (choice.json) {
     std::cout << result.dump() << "\n";
   } else {
-    std::cout << fmt::format("{}: {}, {:.1f} times smaller than {}{}\n", out,
-                             bytes_text(result["bytes"].get<double>()), result["ratio"].get<double>(),
-                             choice.model, after ? "; test " + score_text(*after) : "");
+    std::cout << fmt::format("{}: {}, {:.1f} times smaller than {}{}\n",
+                             out,
+                             bytes_text(result["bytes"].get<double>()),
+                             result["ratio"].get<double>(),
+                             choice.model,
+                             after ? "; test " + score_text(*after) : "");
   }
   return 0;
 }

@@ -22,16 +22,20 @@ void print_list(const DataChoice& choice) {
       DataChoice one = choice;
       one.name = info.name;
       const Dataset data = open(one);
-      table.add({data.name, data.folder.empty() ? "generated" : data.folder.string(),
-                 cat(data.train->size()), cat(data.test->size()),
-                 cat("[", join(data.train->sample_shape()), "]"), cat(data.train->classes())});
+      table.add({data.name,
+                 data.folder.empty() ? "generated" : data.folder.string(),
+                 cat(data.train->size()),
+                 cat(data.test->size()),
+                 cat("[", join(data.train->sample_shape()), "]"),
+                 cat(data.train->classes())});
     } catch (const FormatError& error) {
       table.add({std::string(info.name), error.what(), "-", "-", "-", "-"});
     } catch (const InputError&) {
       table.add({std::string(info.name), "not here", "-", "-", "-", "-"});
     }
   }
-  std::cout << table.text() << "Missing ones: 'lastbit data fetch NAME'. Or give --data a folder or .npz "
+  std::cout << table.text()
+            << "Missing ones: 'lastbit data fetch NAME'. Or give --data a folder or .npz "
             << "file of your own.\n";
 }
 
@@ -68,7 +72,9 @@ int data_command(int argc, char** argv) {
       .add_option("--data-dir", folder, "Folder of data sets (default ./data)")
       ->type_name("DIR");
   line.app()
-      .add_option("--url", options.base_url, "fetch: folder of the files on a server, in place of the public mirror")
+      .add_option("--url",
+                  options.base_url,
+                  "fetch: folder of the files on a server, in place of the public mirror")
       ->type_name("URL");
   line.app()
       .add_option("--retries", options.retries, "fetch: further attempts after one that failed")
@@ -82,7 +88,9 @@ int data_command(int argc, char** argv) {
     return 0;
   }
   if (words[0] != "fetch" || words.size() != 2) {
-    throw InputError(cat("[data] '", join(words, " "), "' is not understood, expected 'list' or 'fetch NAME' with one of: ",
+    throw InputError(cat("[data] '",
+                         join(words, " "),
+                         "' is not understood, expected 'list' or 'fetch NAME' with one of: ",
                          join(fetchable_datasets())));
   }
   if (!folder.empty()) options.folder = folder;

@@ -9,11 +9,13 @@ namespace lastbit {
 CLI::Option* add_data_options(CLI::App& app, DataChoice& choice) {
   std::vector<std::string> names;
   for (const DatasetInfo& info : known_datasets()) names.emplace_back(info.name);
-  app.add_option("--data-dir", choice.folder,
+  app.add_option("--data-dir",
+                 choice.folder,
                  "Folder that holds data sets (else $LASTBIT_DATA, then ./data)")
       ->type_name("DIR");
   return app
-      .add_option("--data", choice.name,
+      .add_option("--data",
+                  choice.name,
                   cat("Data set: ", join(names), ", or a folder or .npz file of your own"))
       ->type_name("NAME");
 }

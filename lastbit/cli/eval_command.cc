@@ -49,7 +49,11 @@ int eval_command(int argc, char** argv) {
     std::cout << out.dump() << "\n";
   } else {
     std::cout << fmt::format("{}: error {:.2f}% ({} of {}), loss {:.4f}\n",
-                             model, error, result.misses, result.examples, result.loss);
+                             model,
+                             error,
+                             result.misses,
+                             result.examples,
+                             result.loss);
   }
   return 0;
 }

@@ -20,16 +20,17 @@ namespace {
 struct Row {
   std::string name;
   Shape shape;
-  std::string set;        // "float" where it is
-  std::string scale;      // the scale, or least..greatest
-  double bits = 32.0;     // a weight, scales and codebook left out
+  std::string set;     // "float" where it is
+  std::string scale;   // the scale, or least..greatest
+  double bits = 32.0;  // a weight, scales and codebook left out
   std::int64_t bytes = 0;
   std::vector<double> shares;  // of each level, ascending
 };
 
 std::string scale_text(const std::vector<float>& scales) {
   const auto [low, high] = std::minmax_element(scales.begin(), scales.end());
-  return scales.size() == 1 ? fmt::format("{:.5g}", *low) : fmt::format("{:.3g}..{:.3g}", *low, *high);
+  return scales.size() == 1 ? fmt::format("{:.5g}", *low)
+                            : fmt::format("{:.3g}..{:.3g}", *low, *high);
 }
 
 Row describe(const std::string& name, const LowBitTensor& tensor) {
@@ -65,9 +66,11 @@ std::vector<Row> rows_of(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     for (const std::string& name : node.inputs) {
       const Initializer* initializer = graph.find_initializer(name);
-      if (initializer == nullptr || std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
+      if (initializer == nullptr || std::find(seen.begin(), seen.end(), name) != seen.end())
+        continue;
       seen.push_back(name);
-      rows.push_back(std::visit([&](const auto& tensor) { return describe(name, tensor); }, *initializer));
+      rows.push_back(
+          std::visit([&](const auto& tensor) { return describe(name, tensor); }, *initializer));
     }
   }
   return rows;
@@ -80,16 +83,22 @@ std::string shares_text(const std::vector<double>& shares) {
 }
 
 nlohmann::ordered_json to_json(const Row& row) {
-  return {{"name", row.name}, {"shape", row.shape}, {"codebook", row.set}, {"scale", row.scale},
-          {"bits_per_weight", row.bits}, {"bytes", row.bytes}, {"level_shares", row.shares}};
+  return {{"name", row.name},
+          {"shape", row.shape},
+          {"codebook", row.set},
+          {"scale", row.scale},
+          {"bits_per_weight", row.bits},
+          {"bytes", row.bytes},
+          {"level_shares", row.shares}};
 }
 
 }  // namespace
 
 int inspect_command(int argc, char** argv) {
-  CommandLine line("lastbit inspect",
-                   "What is in a model file: a row for each constant, and the size against float32.\n"
-                   "Example: lastbit inspect compressed.onnx");
+  CommandLine line(
+      "lastbit inspect",
+      "What is in a model file: a row for each constant, and the size against float32.\n"
+      "Example: lastbit inspect compressed.onnx");
   std::string model;
   bool json = false;
   line.app().add_option("model,--model", model, "The model")->required()->type_name("FILE.onnx");
@@ -111,25 +120,41 @@ int inspect_command(int argc, char** argv) {
   if (json) {
     nlohmann::ordered_json layers = nlohmann::ordered_json::array();
     for (const Row& row : rows) layers.push_back(to_json(row));
-    const nlohmann::ordered_json out = {
-        {"model", model}, {"opset", graph.opset}, {"file_bytes", file}, {"float_bytes", float_bytes},
-        {"ratio", float_bytes / file}, {"parameters", weights}, {"layers", layers}};
+    const nlohmann::ordered_json out = {{"model", model},
+                                        {"opset", graph.opset},
+                                        {"file_bytes", file},
+                                        {"float_bytes", float_bytes},
+                                        {"ratio", float_bytes / file},
+                                        {"parameters", weights},
+                                        {"layers", layers}};
     std::cout << out.dump() << "\n";
     return 0;
   }
-  Table table({"constant", "shape", "codebook", "scale", "bits/weight", "bytes", "% of each level"});
+  Table table(
+      {"constant", "shape", "codebook", "scale", "bits/weight", "bytes", "% of each level"});
   for (const Row& row : rows) {
-    table.add({row.name, to_string(row.shape), row.set, row.scale, fmt::format("{:.2f}", row.bits),
-               cat(row.bytes), shares_text(row.shares)});
+    table.add({row.name,
+               to_string(row.shape),
+               row.set,
+               row.scale,
+               fmt::format("{:.2f}", row.bits),
+               cat(row.bytes),
+               shares_text(row.shares)});
   }
-  std::cout << model << ": " << graph.nodes.size() << " nodes, opset " << graph.opset << "\n"
-            << table.text()
-            << fmt::format("{} parameters; file {} against {} in float32: {:.1f} times smaller, {:.2f} bits a "
-                           "parameter\n",
-                           weights, bytes_text(file), bytes_text(float_bytes), float_bytes / file,
-                           8.0 * file / std::max<double>(1.0, static_cast<double>(weights)))
-            << fmt::format("constants {} bytes, all else {} bytes\n", stored,
-                           static_cast<std::int64_t>(file) - stored);
+  std::cout
+      << model << ": " << graph.nodes.size() << " nodes, opset " << graph.opset << "\n"
+      << table.text()
+      << fmt::format(
+             "{} parameters; file {} against {} in float32: {:.1f} times smaller, {:.2f} bits a "
+             "parameter\n",
+             weights,
+             bytes_text(file),
+             bytes_text(float_bytes),
+             float_bytes / file,
+             8.0 * file / std::max<double>(1.0, static_cast<double>(weights)))
+      << fmt::format("constants {} bytes, all else {} bytes\n",
+                     stored,
+                     static_cast<std::int64_t>(file) - stored);
   return 0;
 }
 

@@ -1,13 +1,13 @@
-// lastbit: the program people call. It links no LibTorch, which would cost 0.3 s and 165 MB at every
-// start; commands that train are handed to lastbit-train, as git hands commands to its own programs.
-
-#include <unistd.h>
+// lastbit: the program people call. It links no LibTorch, which would cost 0.3 s and 165 MB at
+// every start; commands that train are handed to lastbit-train, as git hands commands to its own
+// programs.
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <unistd.h>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
@@ -25,9 +25,13 @@ int hand_over(int /*argc*/, char** argv) {
   // See train/startup.h: set here, lastbit-train need not start itself anew.
   ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   ::execv(program.c_str(), argv - 1);
-  throw InputError(cat("[lastbit] cannot start ", program, ": ",
+  throw InputError(cat("[lastbit] cannot start ",
+                       program,
+                       ": ",
                        std::generic_category().message(errno),
-                       "; '", argv[0], "' needs a build with LASTBIT_TRAIN=ON"));
+                       "; '",
+                       argv[0],
+                       "' needs a build with LASTBIT_TRAIN=ON"));
 }
 
 constexpr std::array<Command, 10> kCommands = {{

@@ -8,9 +8,11 @@ void add_network_options(CLI::App& app, ZooOptions& options) {
   app.add_option("--hidden", options.hidden, "Widths of the hidden layers, for mlp: 300,100")
       ->delimiter(',')
       ->type_name("N,N,...");
-  app.add_option("--activation", options.activation, "tanh or relu, where the architecture has a choice")
+  app.add_option(
+         "--activation", options.activation, "tanh or relu, where the architecture has a choice")
       ->type_name("NAME");
-  app.add_option("--center", options.center,
+  app.add_option("--center",
+                 options.center,
                  "Mean to subtract from the input: one a channel, one a pixel, or none")
       ->type_name("channel|pixel|none");
   app.add_option("--input", options.input, "Shape of one sample: channels,height,width")
@@ -22,8 +24,10 @@ void add_network_options(CLI::App& app, ZooOptions& options) {
 std::string architecture_list() {
   std::string result;
   for (const Architecture& row : architectures()) {
-    result += cat(row.name, std::string(12 - std::min<std::size_t>(11, row.name.size()), ' '),
-                  row.summary, "\n");
+    result += cat(row.name,
+                  std::string(12 - std::min<std::size_t>(11, row.name.size()), ' '),
+                  row.summary,
+                  "\n");
   }
   return result;
 }

@@ -18,7 +18,8 @@ constexpr int kFailed = 1;
 constexpr int kWrongInput = 2;
 
 void print_help(std::span<const Command> commands) {
-  std::cout << "lastbit " << version() << ": trains neural networks down to one to three bits a weight\n\n"
+  std::cout << "lastbit " << version()
+            << ": trains neural networks down to one to three bits a weight\n\n"
             << "Usage: lastbit COMMAND [OPTIONS]\n\nCommands:\n";
   for (const Command& command : commands) {
     const std::string padding(12 - std::min<std::size_t>(11, command.name.size()), ' ');
@@ -26,7 +27,8 @@ void print_help(std::span<const Command> commands) {
   }
   std::cout << "\n'lastbit COMMAND --help' explains a command. A first run:\n"
             << "  lastbit train lenet5 --data digits --run runs/float\n"
-            << "  lastbit compress runs/float/reference.onnx --data digits --codebook ternary --run runs/ternary\n"
+            << "  lastbit compress runs/float/reference.onnx --data digits --codebook ternary "
+               "--run runs/ternary\n"
             << "  lastbit verify runs/ternary/compressed.onnx --data digits\n";
 }
 

@@ -9,8 +9,8 @@ namespace lastbit {
 struct Command {
   std::string_view name;
   std::string_view summary;
-  /// Runs the command on its own arguments, argv[0] being its name. Returns the exit code; throws as
-  /// the libraries do.
+  /// Runs the command on its own arguments, argv[0] being its name. Returns the exit code; throws
+  /// as the libraries do.
   int (*run)(int argc, char** argv);
 };
 

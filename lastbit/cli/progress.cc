@@ -1,10 +1,9 @@
 #include "lastbit/cli/progress.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,14 +51,15 @@ void ProgressBar::update(std::int64_t done, const std::string& note) {
   const double rate = static_cast<double>(done) / std::max(seconds, 1e-6);
   const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const auto filled = static_cast<std::size_t>(share * kBarWidth);
-  std::string text = fmt::format("[{}{}] {:3.0f}%  {:.0f} {}/s  {}  {} left",
-                                 std::string(filled, '#'),
-                                 std::string(kBarWidth - filled, '.'),
-                                 100.0 * share,
-                                 rate,
-                                 unit_,
-                                 note,
-                                 duration_text(static_cast<double>(total_ - done) / std::max(rate, 1e-6)));
+  std::string text =
+      fmt::format("[{}{}] {:3.0f}%  {:.0f} {}/s  {}  {} left",
+                  std::string(filled, '#'),
+                  std::string(kBarWidth - filled, '.'),
+                  100.0 * share,
+                  rate,
+                  unit_,
+                  note,
+                  duration_text(static_cast<double>(total_ - done) / std::max(rate, 1e-6)));
   text.resize(std::min(text.size(), terminal_width() - 1));
   std::fprintf(stderr, "\r\033[K%s", text.c_str());
   std::fflush(stderr);

@@ -11,8 +11,8 @@ std::string duration_text(double seconds);
 /// "86.1 KB", "1.7 MB": decimal units
 std::string bytes_text(double bytes);
 
-/// How far a long piece of work is, on standard error. On a terminal one line is drawn over itself, with
-/// a bar, rate and time left; elsewhere nothing is drawn, and `line` alone prints.
+/// How far a long piece of work is, on standard error. On a terminal one line is drawn over itself,
+/// with a bar, rate and time left; elsewhere nothing is drawn, and `line` alone prints.
 class ProgressBar {
  public:
   /// @param total  units of work. @param unit  "images".

@@ -42,7 +42,9 @@ int run_command(int argc, char** argv) {
   line.app().add_option("model,--model", model, "The model")->required()->type_name("FILE.onnx");
   add_data_options(line.app(), data)->required();
   add_part_option(line.app(), data);
-  line.app().add_option("--out", out, "File for the outputs; none prints the first")->type_name("FILE.npy");
+  line.app()
+      .add_option("--out", out, "File for the outputs; none prints the first")
+      ->type_name("FILE.npy");
   line.app()
       .add_option("--inputs-out", inputs_out, "File for the inputs, to feed another runtime")
       ->type_name("FILE.npy");

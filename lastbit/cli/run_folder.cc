@@ -16,20 +16,25 @@ RunFolder::RunFolder(std::filesystem::path path, const std::string& config, bool
     : path_(std::move(path)) {
   std::error_code error;
   if (std::filesystem::exists(file("config.toml"), error) && !force) {
-    throw InputError(cat("[run] ", path_.string(),
-                         " already holds a run, expected a new folder (or --force to write over it)"));
+    throw InputError(
+        cat("[run] ",
+            path_.string(),
+            " already holds a run, expected a new folder (or --force to write over it)"));
   }
   write_file(file("config.toml"), config);
   log_.open(file("log.jsonl"), std::ios::trunc);
   if (!log_) {
-    throw InputError(cat("[run] cannot write ", file("log.jsonl").string(), ": ",
+    throw InputError(cat("[run] cannot write ",
+                         file("log.jsonl").string(),
+                         ": ",
                          std::generic_category().message(errno)));
   }
 }
 
 void RunFolder::log(const nlohmann::ordered_json& entry) {
   log_ << entry.dump() << "\n" << std::flush;
-  if (!log_) throw InputError(cat("[run] cannot write ", file("log.jsonl").string(), ": disk full?"));
+  if (!log_)
+    throw InputError(cat("[run] cannot write ", file("log.jsonl").string(), ": disk full?"));
 }
 
 void RunFolder::write_result(const nlohmann::ordered_json& result) const {

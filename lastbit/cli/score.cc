@@ -21,19 +21,31 @@ double cross_entropy(const float* row, std::int64_t count, std::int64_t label) {
 
 void require_classifier(const Session& session, const DatasetSource& data, std::int64_t batch) {
   if (session.inputs().size() != 1 || session.outputs().empty()) {
-    throw InputError(cat("[model] ", session.inputs().size(), " inputs and ", session.outputs().size(),
+    throw InputError(cat("[model] ",
+                         session.inputs().size(),
+                         " inputs and ",
+                         session.outputs().size(),
                          " outputs, expected one input and an output"));
   }
   const Shape& input = session.inputs()[0].shape;
   if (input.empty() || input[0] != batch) {
-    throw InputError(cat("[model] input '", session.inputs()[0].name, "' is ", to_string(input),
+    throw InputError(cat("[model] input '",
+                         session.inputs()[0].name,
+                         "' is ",
+                         to_string(input),
                          ", expected a first dimension for the batch"));
   }
   require_fit(data.sample_shape(), std::span(input).subspan(1));
   const Shape& output = session.outputs()[0].shape;
   if (output.size() != 2 || output[0] != batch || output[1] < data.classes()) {
-    throw InputError(cat("[model] output '", session.outputs()[0].name, "' is ", to_string(output),
-                         ", expected [", batch, ", classes] with at least the data's ", data.classes(),
+    throw InputError(cat("[model] output '",
+                         session.outputs()[0].name,
+                         "' is ",
+                         to_string(output),
+                         ", expected [",
+                         batch,
+                         ", classes] with at least the data's ",
+                         data.classes(),
                          " classes"));
   }
 }
@@ -50,7 +62,8 @@ RuntimeScore score(const Graph& graph,
                    const std::function<void(std::int64_t)>& progress) {
   SessionOptions fitted = options;
   // A model may fix its batch; then that is how many samples it takes at a time.
-  if (graph.inputs.size() == 1 && !graph.inputs[0].dims.empty() && graph.inputs[0].dims[0].known()) {
+  if (graph.inputs.size() == 1 && !graph.inputs[0].dims.empty() &&
+      graph.inputs[0].dims[0].known()) {
     fitted.batch = graph.inputs[0].dims[0].size;
   }
   Session session(graph, fitted);

@@ -12,10 +12,10 @@ namespace lastbit {
 /// What a model makes of a data set, by our runtime.
 struct RuntimeScore {
   std::int64_t examples = 0;
-  std::int64_t misses = 0;      ///< rows whose largest output is not the label
-  double loss = 0.0;            ///< mean cross-entropy, nats a sample
+  std::int64_t misses = 0;  ///< rows whose largest output is not the label
+  double loss = 0.0;        ///< mean cross-entropy, nats a sample
   std::int64_t classes = 0;
-  std::vector<float> outputs;   ///< (examples, classes)
+  std::vector<float> outputs;  ///< (examples, classes)
 
   double error() const noexcept {
     return examples == 0 ? 0.0 : static_cast<double>(misses) / static_cast<double>(examples);

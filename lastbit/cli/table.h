@@ -5,8 +5,8 @@
 
 namespace lastbit {
 
-/// Rows of cells under a header, printed with aligned columns: the first to the left, the others, which
-/// hold numbers, to the right.
+/// Rows of cells under a header, printed with aligned columns: the first to the left, the others,
+/// which hold numbers, to the right.
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}

@@ -44,7 +44,10 @@ Graph starting_graph(const TrainChoice& choice, const CLI::App& app, const Datas
   return make_network(choice.model, options);
 }
 
-void set_mean(Network& network, const Graph& graph, const TrainChoice& choice, const Dataset& data) {
+void set_mean(Network& network,
+              const Graph& graph,
+              const TrainChoice& choice,
+              const Dataset& data) {
   if (is_file(choice.model) || graph.find_initializer("input.mean") == nullptr) return;
   const Shape& shape = shape_of(*graph.find_initializer("input.mean"));
   network.set_constant("input.mean",
@@ -61,12 +64,14 @@ TrainChoice defaults() {
 }
 
 void add_options(CLI::App& app, TrainChoice& choice) {
-  app.add_option("model,--model", choice.model,
+  app.add_option("model,--model",
+                 choice.model,
                  "An architecture ('lastbit zoo' lists them) or an .onnx file to go on from")
       ->required()
       ->type_name("NAME|FILE");
   add_data_options(app, choice.data)->required();
-  app.add_option("--run", choice.run, "Folder to write: config, log and model (default runs/MODEL-DATA)")
+  app.add_option(
+         "--run", choice.run, "Folder to write: config, log and model (default runs/MODEL-DATA)")
       ->type_name("DIR");
   app.add_option("--out", choice.out, "Where to write the model (default RUN/reference.onnx)")
       ->type_name("FILE.onnx");
@@ -87,7 +92,9 @@ int train_command(int argc, char** argv) {
   if (!line.parse(argc, argv)) return 0;
   apply(choice.training);
   if (choice.run.empty()) {
-    choice.run = cat("runs/", std::filesystem::path(choice.model).stem().string(), "-",
+    choice.run = cat("runs/",
+                     std::filesystem::path(choice.model).stem().string(),
+                     "-",
                      std::filesystem::path(choice.data.name).stem().string());
   }
   const Dataset data = open(choice.data);
@@ -101,19 +108,25 @@ int train_command(int argc, char** argv) {
   RunFolder folder(choice.run, line.config(), choice.force);
   const std::string out = choice.out.empty() ? folder.file("reference.onnx").string() : choice.out;
   require_writable(out);
-  std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test\n", choice.model,
-                           network.parameters().numel(), data.name, train.size(), test.size());
+  std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test\n",
+                           choice.model,
+                           network.parameters().numel(),
+                           data.name,
+                           train.size(),
+                           test.size());
   run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder);
 
   write_onnx(out, network.exported());
   const Score score = evaluate(network, test);
-  nlohmann::ordered_json result = {{"model", out}, {"test", score_json(score)},
-                                   {"bytes", std::filesystem::file_size(out)}};
+  nlohmann::ordered_json result = {
+      {"model", out}, {"test", score_json(score)}, {"bytes", std::filesystem::file_size(out)}};
   folder.write_result(result);
   if (choice.json) {
     std::cout << result.dump() << "\n";
   } else {
-    std::cout << fmt::format("{}: test {}, {}\n", out, score_text(score),
+    std::cout << fmt::format("{}: test {}, {}\n",
+                             out,
+                             score_text(score),
                              bytes_text(static_cast<double>(std::filesystem::file_size(out))));
   }
   return 0;

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::array<lastbit::Command, 3> kCommands = {{
     {"train", "train a network in float, as the reference", lastbit::train_command},
-    {"compress", "squeeze a trained network to one to three bits a weight", lastbit::compress_command},
+    {"compress",
+     "squeeze a trained network to one to three bits a weight",
+     lastbit::compress_command},
     {"verify", "prove that a compressed file equals what was trained", lastbit::verify_command},
 }};
 

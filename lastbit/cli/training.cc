@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
 #include <torch/cuda.h>
 
 #include "lastbit/base/error.h"
@@ -17,7 +16,9 @@ namespace {
 std::string residual_text(const std::optional<Residuals>& residuals) {
   if (!residuals) return "";
   return fmt::format(", residual {:.4f}, flipped {:.2f}%, rho {:.3g}",
-                     residuals->primal, 100.0 * residuals->flipped, residuals->penalty);
+                     residuals->primal,
+                     100.0 * residuals->flipped,
+                     residuals->penalty);
 }
 
 nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& phase) {
@@ -42,18 +43,24 @@ nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& ph
 
 void add_training_options(CLI::App& app, TrainingChoice& choice) {
   TrainerOptions& trainer = choice.trainer;
-  app.add_option("--epochs", trainer.epochs, "Passes over the training data")->check(CLI::Range(1, 1000000));
+  app.add_option("--epochs", trainer.epochs, "Passes over the training data")
+      ->check(CLI::Range(1, 1000000));
   app.add_option("--batch", trainer.batch, "Samples a step")->check(CLI::Range(1, 1 << 20));
-  app.add_option("--learning-rate,--lr", choice.learning_rate,
+  app.add_option("--learning-rate,--lr",
+                 choice.learning_rate,
                  "0.05, 0.1..0.001 (over the run), 0.1*0.98 (an epoch) or cosine:0.05")
       ->type_name("SCHEDULE");
   app.add_option("--optimizer", trainer.optimizer.name, "sgd or adam")->type_name("NAME");
   app.add_option("--momentum", trainer.optimizer.momentum, "Nesterov momentum of sgd; 0 for none");
-  app.add_option("--weight-decay", trainer.optimizer.weight_decay,
+  app.add_option("--weight-decay",
+                 trainer.optimizer.weight_decay,
                  "L2 penalty on matrices and kernels, as its gradient's factor");
   app.add_option("--seed", trainer.seed, "Seed of all random choices");
-  app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")->check(CLI::Range(0, 1024));
-  app.add_option("--device", choice.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->type_name("NAME");
+  app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--device", choice.device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->type_name("NAME");
 }
 
 void apply(TrainingChoice& choice) {
@@ -77,15 +84,25 @@ void run_with_progress(Trainer& trainer,
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
     bar.update(report.at.epoch * train_samples + report.samples,
-               fmt::format("{} epoch {}/{}  loss {:.4f}  error {:.2f}%", phase, report.at.epoch + 1,
-                           options.epochs, report.loss, 100.0 * report.error));
+               fmt::format("{} epoch {}/{}  loss {:.4f}  error {:.2f}%",
+                           phase,
+                           report.at.epoch + 1,
+                           options.epochs,
+                           report.loss,
+                           100.0 * report.error));
   };
   observer.epoch = [&](const EpochReport& report) {
-    bar.line(fmt::format("{} epoch {}/{}: loss {:.4f}, error {:.2f}%; test error {:.2f}%{}, {}, {:.0f} images/s",
-                         phase, report.epoch, options.epochs, report.loss, 100.0 * report.error,
-                         100.0 * report.test.error, residual_text(report.residuals),
-                         duration_text(report.seconds),
-                         static_cast<double>(train_samples) / report.seconds));
+    bar.line(fmt::format(
+        "{} epoch {}/{}: loss {:.4f}, error {:.2f}%; test error {:.2f}%{}, {}, {:.0f} images/s",
+        phase,
+        report.epoch,
+        options.epochs,
+        report.loss,
+        100.0 * report.error,
+        100.0 * report.test.error,
+        residual_text(report.residuals),
+        duration_text(report.seconds),
+        static_cast<double>(train_samples) / report.seconds));
     folder.log(entry_of(report, phase));
   };
   trainer.run(observer);

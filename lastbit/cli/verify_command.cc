@@ -54,7 +54,8 @@ Check check_trained(const Graph& graph, const std::string& path) {
 Check check_digest(const Graph& graph) {
   const auto stored = graph.metadata.find(kDigestKey);
   if (stored == graph.metadata.end()) {
-    throw InputError(cat("[verify] the model carries no '", kDigestKey,
+    throw InputError(cat("[verify] the model carries no '",
+                         kDigestKey,
                          "', expected a file that 'lastbit compress' wrote"));
   }
   const std::string found = weights_digest(graph);
@@ -72,20 +73,25 @@ std::vector<float> libtorch_outputs(Network& network, const Batches& data) {
   constexpr std::int64_t kBatch = 500;
   for (std::int64_t begin = 0; begin < data.size(); begin += kBatch) {
     indices.clear();
-    for (std::int64_t i = begin; i < std::min(begin + kBatch, data.size()); ++i) indices.push_back(i);
+    for (std::int64_t i = begin; i < std::min(begin + kBatch, data.size()); ++i)
+      indices.push_back(i);
     const torch::Tensor logits = network.forward(data.gather(indices).input).contiguous();
-    outputs.insert(outputs.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
+    outputs.insert(
+        outputs.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
   }
   return outputs;
 }
 
 struct Agreement {
-  double worst = 0.0;             // largest |a - b| of a sample over its largest |a|
-  std::int64_t other_class = 0;   // samples whose largest output differs by more than the tolerance allows
-  std::int64_t misses = 0;        // of `reference`
+  double worst = 0.0;  // largest |a - b| of a sample over its largest |a|
+  std::int64_t other_class =
+      0;  // samples whose largest output differs by more than the tolerance allows
+  std::int64_t misses = 0;  // of `reference`
 };
 
-Agreement compare(const std::vector<float>& reference, const RuntimeScore& ours, const DatasetSource& data) {
+Agreement compare(const std::vector<float>& reference,
+                  const RuntimeScore& ours,
+                  const DatasetSource& data) {
   Agreement result;
   for (std::int64_t i = 0; i < ours.examples; ++i) {
     const float* a = reference.data() + i * ours.classes;
@@ -116,35 +122,44 @@ std::vector<Check> check_runtime(const Graph& graph, const DataChoice& choice) {
   const auto percent = [&](std::int64_t misses) {
     return 100.0 * static_cast<double>(misses) / static_cast<double>(ours.examples);
   };
-  return {{.claim = fmt::format("runtime agrees with LibTorch within {:g} on {} samples", kTolerance,
-                                ours.examples),
-           .holds = found.worst <= kTolerance && found.other_class == 0,
-           .finding = fmt::format("largest relative difference {:.1e}, {} other classes", found.worst,
-                                  found.other_class)},
-          {.claim = "runtime and LibTorch have the same error",
-           .holds = ours.misses == found.misses || found.other_class == 0,
-           .finding = fmt::format("{:.2f}% and {:.2f}%", percent(ours.misses), percent(found.misses))}};
+  return {
+      {.claim = fmt::format(
+           "runtime agrees with LibTorch within {:g} on {} samples", kTolerance, ours.examples),
+       .holds = found.worst <= kTolerance && found.other_class == 0,
+       .finding = fmt::format(
+           "largest relative difference {:.1e}, {} other classes", found.worst, found.other_class)},
+      {.claim = "runtime and LibTorch have the same error",
+       .holds = ours.misses == found.misses || found.other_class == 0,
+       .finding = fmt::format("{:.2f}% and {:.2f}%", percent(ours.misses), percent(found.misses))}};
 }
 
 }  // namespace
 
 int verify_command(int argc, char** argv) {
-  CommandLine line("lastbit verify",
-                   "Proves that a compressed file equals what was trained: the decoded weights bit for bit,\n"
-                   "and the runtime's outputs and error against LibTorch's. Exit code 1 if a check fails.\n"
-                   "Example: lastbit verify runs/ternary/compressed.onnx --data mnist");
+  CommandLine line(
+      "lastbit verify",
+      "Proves that a compressed file equals what was trained: the decoded weights bit for bit,\n"
+      "and the runtime's outputs and error against LibTorch's. Exit code 1 if a check fails.\n"
+      "Example: lastbit verify runs/ternary/compressed.onnx --data mnist");
   std::string model;
   std::string trained;
   DataChoice data;
   int threads = 0;
   bool json = false;
-  line.app().add_option("model,--model", model, "The compressed model")->required()->type_name("FILE.onnx");
+  line.app()
+      .add_option("model,--model", model, "The compressed model")
+      ->required()
+      ->type_name("FILE.onnx");
   add_data_options(line.app(), data)->required();
   add_part_option(line.app(), data);
   line.app()
-      .add_option("--trained", trained, "Weights as trained (default trained.onnx beside the model, if there)")
+      .add_option("--trained",
+                  trained,
+                  "Weights as trained (default trained.onnx beside the model, if there)")
       ->type_name("FILE.onnx");
-  line.app().add_option("--threads", threads, "Threads of LibTorch; 0 takes all")->check(CLI::Range(0, 1024));
+  line.app()
+      .add_option("--threads", threads, "Threads of LibTorch; 0 takes all")
+      ->check(CLI::Range(0, 1024));
   line.app().add_flag("--json", json, "Print one JSON object");
   if (!line.parse(argc, argv)) return 0;
   configure_process(threads);
@@ -158,7 +173,8 @@ int verify_command(int argc, char** argv) {
   if (!trained.empty()) checks.push_back(check_trained(graph, trained));
   for (Check& check : check_runtime(graph, data)) checks.push_back(std::move(check));
 
-  const bool all = std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.holds; });
+  const bool all =
+      std::all_of(checks.begin(), checks.end(), [](const Check& c) { return c.holds; });
   if (json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const Check& check : checks) {
@@ -168,7 +184,8 @@ int verify_command(int argc, char** argv) {
     std::cout << out.dump() << "\n";
   } else {
     for (const Check& check : checks) {
-      std::cout << (check.holds ? "ok    " : "FAIL  ") << check.claim << ": " << check.finding << "\n";
+      std::cout << (check.holds ? "ok    " : "FAIL  ") << check.claim << ": " << check.finding
+                << "\n";
     }
     std::cout << model << (all ? ": verified\n" : ": NOT verified\n");
   }

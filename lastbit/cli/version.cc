@@ -8,8 +8,14 @@ namespace lastbit {
 std::string_view version() noexcept { return LASTBIT_VERSION; }
 
 std::string build_facts() {
-  return cat("compiler: ", __VERSION__, "\nbuild: ", LASTBIT_BUILD_TYPE,
-             "\ntraining: ", LASTBIT_WITH_TRAINING, "\nprocessors: ", usable_processors());
+  return cat("compiler: ",
+             __VERSION__,
+             "\nbuild: ",
+             LASTBIT_BUILD_TYPE,
+             "\ntraining: ",
+             LASTBIT_WITH_TRAINING,
+             "\nprocessors: ",
+             usable_processors());
 }
 
 }  // namespace lastbit

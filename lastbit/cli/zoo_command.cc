@@ -18,7 +18,9 @@ int zoo_command(int argc, char** argv) {
   std::string name;
   std::string out;
   ZooOptions options;
-  line.app().add_option("name,--name", name, "Architecture to write; none lists them")->type_name("NAME");
+  line.app()
+      .add_option("name,--name", name, "Architecture to write; none lists them")
+      ->type_name("NAME");
   line.app().add_option("--out", out, "File to write")->type_name("FILE.onnx");
   add_network_options(line.app(), options);
   line.app().add_option("--seed", options.seed, "Seed of the random weights");

@@ -46,7 +46,7 @@ std::vector<std::int64_t> ints_attribute(const Node& node,
 
 /// A size that is known, or a name that stands for one ("batch").
 struct Dim {
-  std::int64_t size = -1;  // -1: not known before data arrives
+  std::int64_t size = -1;   // -1: not known before data arrives
   std::string symbol = {};  // only where size is -1; may be empty
 
   bool known() const noexcept { return size >= 0; }

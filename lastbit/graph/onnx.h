@@ -9,8 +9,9 @@
 
 namespace lastbit {
 
-/// The opsets of a `Graph` and of files written; the newest is the newest that ONNX Runtime 1.30 takes.
-/// Files of opset 7 to 12 are read where all their operators mean the same at 13, and raised to 13.
+/// The opsets of a `Graph` and of files written; the newest is the newest that ONNX Runtime 1.30
+/// takes. Files of opset 7 to 12 are read where all their operators mean the same at 13, and raised
+/// to 13.
 inline constexpr std::int64_t kOldestOpset = 13;
 inline constexpr std::int64_t kNewestOpset = 26;
 

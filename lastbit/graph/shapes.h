@@ -27,9 +27,11 @@ using TypeMap = std::map<std::string, TensorType, std::less<>>;
 ///     missing here its own dims must all be known.
 /// @throws InputError naming node and operator for an operator that is not supported at the graph's
 ///     opset, and for shapes that do not fit each other.
-TypeMap infer_shapes(const Graph& graph, const std::map<std::string, Shape, std::less<>>& input_shapes);
+TypeMap infer_shapes(const Graph& graph,
+                     const std::map<std::string, Shape, std::less<>>& input_shapes);
 
-/// The same, with every unknown first dimension set to `batch`. Other unknown dimensions are an error.
+/// The same, with every unknown first dimension set to `batch`. Other unknown dimensions are an
+/// error.
 TypeMap infer_shapes(const Graph& graph, std::int64_t batch);
 
 /// The operators that shape inference knows, sorted; the most that training and the runtime take.

@@ -23,8 +23,8 @@ std::size_t packed_size(std::size_t count, int radix) noexcept;
 /// @param codes  each below `radix`.
 std::vector<std::uint8_t> pack(std::span<const Code> codes, int radix);
 
-/// Reads the digits `first`, ..., `first + codes.size() - 1` out of `bytes`. No checks: for bytes that
-/// `check_packed` has passed.
+/// Reads the digits `first`, ..., `first + codes.size() - 1` out of `bytes`. No checks: for bytes
+/// that `check_packed` has passed.
 void unpack(std::span<const std::uint8_t> bytes,
             int radix,
             std::size_t first,

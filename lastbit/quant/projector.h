@@ -12,14 +12,14 @@ namespace lastbit {
 
 /// A set of low-bit weight tensors, known by its exact Euclidean projection.
 ///
-/// An implementation holds options, never state: equal inputs give equal outputs, and one object may
-/// serve several threads.
+/// An implementation holds options, never state: equal inputs give equal outputs, and one object
+/// may serve several threads.
 class Projector {
  public:
   virtual ~Projector() = default;
 
-  /// Text form, as "shift:2/channel". `parse_projector(name())` is the same set. Stored in files and
-  /// checkpoints: never reuse a name for another set.
+  /// Text form, as "shift:2/channel". `parse_projector(name())` is the same set. Stored in files
+  /// and checkpoints: never reuse a name for another set.
   virtual std::string name() const = 0;
 
   virtual const Codebook& levels() const noexcept = 0;
@@ -28,7 +28,8 @@ class Projector {
   /// Returns a point of the set nearest to `weights`: the global optimum over scales and codes.
   ///
   /// A group of zeros has scale 0. Equal distances are settled as `Codebook::nearest` says, and
-  /// between two scales of equal error by the larger one, so the result never depends on the machine.
+  /// between two scales of equal error by the larger one, so the result never depends on the
+  /// machine.
   /// @param weights  (layout.size()), row-major as `layout` says.
   /// @throws InputError naming the first weight that is not finite, or if `weights` is empty or its
   ///     size is not `layout.size()`.

@@ -36,7 +36,8 @@ struct Quantized {
   Codebook levels;
   Granularity per = Granularity::kTensor;
   ChannelLayout layout;
-  std::vector<float> scales;   // (1) for kNone and kTensor, (layout.channels) for kChannel; not negative
+  std::vector<float>
+      scales;  // (1) for kNone and kTensor, (layout.channels) for kChannel; not negative
   std::vector<Code> codes;     // (layout.size())
   double squared_error = 0.0;  // ||w - decoded||^2 of the projection that made it, in double
 };
