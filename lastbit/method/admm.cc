@@ -1,5 +1,6 @@
 #include "lastbit/method/admm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -65,14 +66,17 @@ class Admm final : public Method {
 
     Progress next = at;
     ++next.round;
-    u_.mul_(rho(at) / rho(next));
+    // A cosine ends at 0, where the pull is gone and no rescaling keeps the multiplier.
+    if (const double rho_next = rho(next); rho_next > 0.0) u_.mul_(rho(at) / rho_next);
     torch::sub_out(target_, z_, u_);
     return residuals(w_.value, z_, z_before, before, low_bit_, rho(at));
   }
 
   const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
 
-  std::map<std::string, torch::Tensor> state() const override { return {{"z", z_}, {"u", u_}}; }
+  std::map<std::string, torch::Tensor> state() const override {
+    return {{"z", z_.clone()}, {"u", u_.clone()}};
+  }
 
   void load(const std::map<std::string, torch::Tensor>& state) override {
     z_.copy_(state.at("z"));
