@@ -99,15 +99,17 @@ LASTBIT_VECTORIZE void adam_loop(float* __restrict w,
                                  float* __restrict square,
                                  std::int64_t count,
                                  float beta1,
+                                 float rest1,
                                  float beta2,
+                                 float rest2,
                                  float rate,
                                  float root_correction,
                                  float epsilon,
                                  float decay) {
   for (std::int64_t i = 0; i < count; ++i) {
     const float slope = g[i] + decay * w[i];
-    mean[i] = beta1 * mean[i] + (1.0F - beta1) * slope;
-    square[i] = beta2 * square[i] + (1.0F - beta2) * slope * slope;
+    mean[i] = beta1 * mean[i] + rest1 * slope;
+    square[i] = beta2 * square[i] + rest2 * slope * slope;
     w[i] -= rate * mean[i] / (std::sqrt(square[i]) * root_correction + epsilon);
   }
 }
@@ -135,7 +137,9 @@ class Adam final : public Optimizer {
                   square_.data_ptr<float>() + begin,
                   end - begin,
                   static_cast<float>(options_.beta1),
+                  static_cast<float>(1.0 - options_.beta1),
                   static_cast<float>(options_.beta2),
+                  static_cast<float>(1.0 - options_.beta2),
                   static_cast<float>(rate),
                   static_cast<float>(root_correction),
                   static_cast<float>(options_.epsilon),

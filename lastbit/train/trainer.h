@@ -22,8 +22,8 @@ struct TrainerOptions {
   std::int64_t epochs = 10;
   std::int64_t batch = 128;       ///< Samples a step; the last step of an epoch takes what is left.
   Schedule learning_rate = 0.05;  ///< Its factor form counts epochs.
-  OptimizerOptions optimizer;
-  RoundLength round;
+  OptimizerOptions optimizer = {};
+  RoundLength round = {};
   std::uint64_t seed = 0;  ///< Of the order of the samples, and of dropout.
 };
 

@@ -171,8 +171,8 @@ std::vector<std::string> names() {
   return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Method, EveryMethod, testing::ValuesIn(names()), [](const auto& info) {
-  return info.param;
+INSTANTIATE_TEST_SUITE_P(Method, EveryMethod, testing::ValuesIn(names()), [](const auto& parameter) {
+  return parameter.param;
 });
 
 }  // namespace

@@ -116,8 +116,7 @@ TEST_P(EveryOptimizer, DecaysTheFirstPartAlone) {
   make_optimizer({.name = GetParam(), .weight_decay = 0.5}, w, g, 4)->step(0.1);
   const std::vector<float> result = vector_of(w);
   for (std::size_t i = 0; i < 6; ++i) {
-    if (i < 4) EXPECT_LT(result[i], 1.0F);
-    if (i >= 4) EXPECT_EQ(result[i], 1.0F);
+    EXPECT_EQ(result[i] < 1.0F, i < 4) << i;
   }
 }
 
@@ -170,9 +169,10 @@ std::vector<std::string> names() {
   for (const OptimizerInfo& info : optimizers()) result.emplace_back(info.name);
   return result;
 }
-INSTANTIATE_TEST_SUITE_P(Train, EveryOptimizer, testing::ValuesIn(names()), [](const auto& info) {
-  return info.param;
-});
+INSTANTIATE_TEST_SUITE_P(Train,
+                         EveryOptimizer,
+                         testing::ValuesIn(names()),
+                         [](const auto& parameter) { return parameter.param; });
 
 std::string refusal(const OptimizerOptions& options) {
   return message_of<InputError>(

@@ -143,6 +143,38 @@ TEST(Pools, PadByThemselvesWhereAsked) {
   }
 }
 
+TEST(Pools, SayWhatTheyCannotDo) {
+  const auto refusal = [](const std::string& op, const Attributes& attributes) {
+    const Graph graph = single({1, 1, 5, 5, 5}, {node(op, {"x"}, attributes)});
+    return message_of<InputError>([&] { Network(graph, {}); });
+  };
+  EXPECT_EQ(refusal("MaxPool", {{"kernel_shape", Ints{2, 2, 2}}}),
+            "[train] node 'MaxPool y' (MaxPool): pooling in 3 dimensions is not supported, "
+            "expected 1 or 2");
+  EXPECT_EQ(refusal("AveragePool", {{"kernel_shape", Ints{2, 2}}, {"dilations", Ints{1, 2}}}),
+            "[train] node 'AveragePool y' (AveragePool): dilated average pooling is not supported");
+}
+
+// At the border only the part of a window on the input shares the gradient, where padding does not
+// count.
+TEST(AveragePool, PassesGradientsOnWhereItPadsUnevenly) {
+  Network network(
+      single({1, 1, 4},
+             {node("AveragePool",
+                   {"x"},
+                   {{"kernel_shape", Ints{3}}, {"strides", Ints{2}}, {"pads", Ints{1, 0}}})}),
+      {});
+  torch::Tensor x = torch::tensor({1.0F, 3.0F, 5.0F, 7.0F}).view({1, 1, 4}).requires_grad_();
+  const torch::Tensor y = network.forward(x);
+  EXPECT_THAT(vector_of(y), testing::ElementsAre(2.0F, testing::FloatEq(5.0F)));
+  y.sum().backward();
+  EXPECT_THAT(vector_of(x.grad()),
+              testing::ElementsAre(0.5F,
+                                   testing::FloatEq(0.5F + 1.0F / 3.0F),
+                                   testing::FloatEq(1.0F / 3.0F),
+                                   testing::FloatEq(1.0F / 3.0F)));
+}
+
 TEST(GlobalAveragePool, AgreesOnEveryRank) {
   Random random(9);
   for (const Shape& shape : {Shape{2, 3, 7}, {2, 3, 5, 9}}) {
