@@ -36,8 +36,8 @@ struct CompressChoice {
   std::vector<std::string> codebooks = {"ternary"};
   std::string method = "admm";
   MethodOptions methods;
-  std::string rho = "1e-4..1e-2";
-  std::string project_every = "1epoch";
+  std::string rho = "3e-3..0.3";
+  std::string project_every = "100steps";
   std::int64_t finish_epochs = 1;
 };
 
@@ -96,7 +96,7 @@ void add_options(CLI::App& app, CompressChoice& choice) {
       ->type_name("SCHEDULE");
   app.add_flag("--extragradient,!--no-extragradient",
                choice.methods.admm.extragradient,
-               "admm: two passes a step, predict and correct (default), or one");
+               "admm: two passes a step, predict and correct, or one (default)");
   app.add_option("--prediction",
                  choice.methods.admm.prediction,
                  "admm: rate of the prediction, as a multiple of the learning rate");
@@ -203,7 +203,7 @@ int compress_command(int argc, char** argv) {
       "Squeezes a trained network to one to three bits a weight and writes it as ONNX.\n"
       "Example: lastbit compress reference.onnx --data mnist --codebook ternary");
   CompressChoice choice;
-  choice.training.learning_rate = "cosine:0.02";
+  choice.training.learning_rate = "cosine:0.05";
   add_options(line.app(), choice);
   if (!line.parse(argc, argv)) return 0;
   apply(choice.training);

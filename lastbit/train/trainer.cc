@@ -74,7 +74,8 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
     if (at_.step % round_steps_ == 0 || at_.step == at_.total_steps) end_round();
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
-      if (observer.step) observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_)});
+      if (observer.step)
+        observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_), residuals_});
     }
     if (observer.stop && observer.stop()) {
       throw WorkError(

@@ -44,6 +44,7 @@ struct StepReport {
   std::int64_t samples = 0;  ///< done in this epoch
   double loss = 0.0;         ///< mean over the epoch so far
   double error = 0.0;
+  std::optional<Residuals> residuals;  ///< of the last round, once there was one
 };
 
 /// Callbacks; each may be empty.
