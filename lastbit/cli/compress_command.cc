@@ -36,7 +36,8 @@ struct CompressChoice {
   std::vector<std::string> codebooks = {"ternary"};
   std::string method = "admm";
   MethodOptions methods;
-  std::string rho = "3e-3..0.3";
+  std::string rho;
+  std::string pull = "0.3..10";
   std::string project_every = "100steps";
   std::int64_t finish_epochs = 1;
 };
@@ -92,7 +93,13 @@ void add_options(CLI::App& app, CompressChoice& choice) {
   app.add_option(
          "--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
       ->type_name("LENGTH");
-  app.add_option("--rho", choice.rho, "admm: pull toward the codebook; a schedule over the rounds")
+  app.add_option(
+         "--pull",
+         choice.pull,
+         "admm: share of the gap to the codebook that a round closes, as a rate; a schedule over "
+         "the rounds, from which rho follows")
+      ->type_name("SCHEDULE");
+  app.add_option("--rho", choice.rho, "admm: the penalty itself, in place of --pull")
       ->type_name("SCHEDULE");
   app.add_flag("--extragradient,!--no-extragradient",
                choice.methods.admm.extragradient,
@@ -159,6 +166,7 @@ class Compression {
   }
 
   std::optional<Score> score() { return reference_score(); }
+  const Graph& reference() const { return reference_; }
   Graph trained() const { return network_.exported(); }
   Graph compressed() const { return network_.exported(method_->deployed()); }
 
@@ -208,7 +216,8 @@ int compress_command(int argc, char** argv) {
   if (!line.parse(argc, argv)) return 0;
   apply(choice.training);
   choice.training.trainer.round = parse_round(choice.project_every);
-  choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
+  choice.methods.admm.pull = Schedule::parse(choice.pull, "pull");
+  if (!choice.rho.empty()) choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
   if (choice.run.empty()) {
     choice.run =
         cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
@@ -227,6 +236,7 @@ int compress_command(int argc, char** argv) {
   const Graph trained = compression.trained();
   Graph compressed = compression.compressed();
   compressed.metadata[kDigestKey] = weights_digest(trained);
+  write_onnx(folder.file("reference.onnx"), compression.reference());
   write_onnx(folder.file("trained.onnx"), trained);
   write_onnx(out, compressed, {.inline_decode = choice.inline_decode});
 

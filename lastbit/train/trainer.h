@@ -82,7 +82,6 @@ class Trainer {
   Method* method_;
   std::unique_ptr<Optimizer> optimizer_;
   Progress at_;
-  std::int64_t round_steps_ = 0;  // optimizer steps in a round
   std::optional<Residuals> residuals_;
 
   // Sums over the epoch so far, on the network's device.
