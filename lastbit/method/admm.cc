@@ -69,7 +69,8 @@ class Admm final : public Method {
     Progress next = at;
     ++next.round;
     const double rho = std::exchange(rho_, rho_in(next));
-    u_.mul_(rho / rho_);
+    // A cosine ends at 0, where the pull is gone and no rescaling keeps the multiplier.
+    if (rho_ > 0.0) u_.mul_(rho / rho_);
     torch::sub_out(target_, z_, u_);
     return residuals(w_.value, z_, z_before, before, low_bit_, rho);
   }
@@ -77,7 +78,9 @@ class Admm final : public Method {
   const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
 
   std::map<std::string, torch::Tensor> state() const override {
-    return {{"z", z_}, {"u", u_}, {"rho", torch::tensor(rho_, torch::kFloat64)}};
+    return {{"z", z_.clone()},
+            {"u", u_.clone()},
+            {"rho", torch::tensor(rho_, torch::kFloat64)}};
   }
 
   void load(const std::map<std::string, torch::Tensor>& state) override {

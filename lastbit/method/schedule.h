@@ -46,6 +46,7 @@ class Schedule {
   /// @param period  whole epochs or rounds done, for the form with a factor.
   double at(double fraction, std::int64_t period) const noexcept;
 
+  /// A text from which `parse` makes the same schedule.
   std::string text() const;
 
  private:

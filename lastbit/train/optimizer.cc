@@ -83,7 +83,9 @@ class Sgd final : public Optimizer {
     return learning_rate / (1.0 - options_.momentum);
   }
   void reset() override { velocity_.zero_(); }
-  std::map<std::string, torch::Tensor> state() const override { return {{"velocity", velocity_}}; }
+  std::map<std::string, torch::Tensor> state() const override {
+    return {{"velocity", velocity_.clone()}};
+  }
   void load(const std::map<std::string, torch::Tensor>& state) override {
     velocity_.copy_(state.at("velocity"));
   }
@@ -160,7 +162,7 @@ class Adam final : public Optimizer {
     steps_ = 0;
   }
   std::map<std::string, torch::Tensor> state() const override {
-    return {{"mean", mean_}, {"square", square_}, {"steps", torch::tensor(steps_)}};
+    return {{"mean", mean_.clone()}, {"square", square_.clone()}, {"steps", torch::tensor(steps_)}};
   }
   void load(const std::map<std::string, torch::Tensor>& state) override {
     mean_.copy_(state.at("mean"));

@@ -34,7 +34,7 @@ class Optimizer {
   /// Forgets momentum and moments, as if new.
   virtual void reset() = 0;
 
-  /// All that must be saved to go on later as if never stopped.
+  /// Copies of all that must be saved to go on later as if never stopped.
   virtual std::map<std::string, torch::Tensor> state() const = 0;
   virtual void load(const std::map<std::string, torch::Tensor>& state) = 0;
 };
