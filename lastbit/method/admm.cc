@@ -97,6 +97,11 @@ class Admm final : public Method {
     const double rounds = static_cast<double>(std::max<std::int64_t>(1, at.total_rounds - 1));
     const double share = std::min(1.0, static_cast<double>(at.round) / rounds);
     if (options_.rho) return options_.rho->at(share, at.round);
+    if (!(at.step_size > 0.0)) {
+      throw InputError(cat("[admm] the step size is ",
+                           at.step_size,
+                           ", expected a positive number to derive rho from, or rho itself"));
+    }
     return options_.pull.at(share, at.round) / (at.step_size * static_cast<double>(at.round_steps));
   }
 
