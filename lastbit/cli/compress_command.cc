@@ -37,7 +37,7 @@ struct CompressChoice {
   std::string method = "admm";
   MethodOptions methods;
   std::string rho;
-  std::string pull = "0.3..10";
+  std::string pull = "0.3..5";
   std::string project_every = "100steps";
   std::int64_t finish_epochs = 1;
 };

@@ -16,7 +16,7 @@ struct AdmmOptions {
   /// the gap between a weight and its target. Much below 0.3 the duals grow faster than the weights
   /// can follow and the codes keep flipping; far above 1 the weights stay where they were first
   /// projected to.
-  Schedule pull = Schedule::geometric(0.3, 10.0);
+  Schedule pull = Schedule::geometric(0.3, 5.0);
   bool extragradient = false;  ///< Two passes a step: predict, then correct from the start.
   double prediction = 1.0;     ///< The prediction's rate, as a multiple of the learning rate.
 };
