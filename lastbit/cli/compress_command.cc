@@ -36,8 +36,9 @@ struct CompressChoice {
   std::vector<std::string> codebooks = {"ternary"};
   std::string method = "admm";
   MethodOptions methods;
-  std::string rho = "1e-4..1e-2";
-  std::string project_every = "1epoch";
+  std::string rho;
+  std::string pull = "0.3..5";
+  std::string project_every = "100steps";
   std::int64_t finish_epochs = 1;
 };
 
@@ -92,11 +93,17 @@ void add_options(CLI::App& app, CompressChoice& choice) {
   app.add_option(
          "--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
       ->type_name("LENGTH");
-  app.add_option("--rho", choice.rho, "admm: pull toward the codebook; a schedule over the rounds")
+  app.add_option(
+         "--pull",
+         choice.pull,
+         "admm: share of the gap to the codebook that a round closes, as a rate; a schedule over "
+         "the rounds, from which rho follows")
+      ->type_name("SCHEDULE");
+  app.add_option("--rho", choice.rho, "admm: the penalty itself, in place of --pull")
       ->type_name("SCHEDULE");
   app.add_flag("--extragradient,!--no-extragradient",
                choice.methods.admm.extragradient,
-               "admm: two passes a step, predict and correct (default), or one");
+               "admm: two passes a step, predict and correct, or one (default)");
   app.add_option("--prediction",
                  choice.methods.admm.prediction,
                  "admm: rate of the prediction, as a multiple of the learning rate");
@@ -159,6 +166,7 @@ class Compression {
   }
 
   std::optional<Score> score() { return reference_score(); }
+  const Graph& reference() const { return reference_; }
   Graph trained() const { return network_.exported(); }
   Graph compressed() const { return network_.exported(method_->deployed()); }
 
@@ -203,12 +211,13 @@ int compress_command(int argc, char** argv) {
       "Squeezes a trained network to one to three bits a weight and writes it as ONNX.\n"
       "Example: lastbit compress reference.onnx --data mnist --codebook ternary");
   CompressChoice choice;
-  choice.training.learning_rate = "cosine:0.02";
+  choice.training.learning_rate = "cosine:0.05";
   add_options(line.app(), choice);
   if (!line.parse(argc, argv)) return 0;
   apply(choice.training);
   choice.training.trainer.round = parse_round(choice.project_every);
-  choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
+  choice.methods.admm.pull = Schedule::parse(choice.pull, "pull");
+  if (!choice.rho.empty()) choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
   if (choice.run.empty()) {
     choice.run =
         cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
@@ -227,6 +236,7 @@ int compress_command(int argc, char** argv) {
   const Graph trained = compression.trained();
   Graph compressed = compression.compressed();
   compressed.metadata[kDigestKey] = weights_digest(trained);
+  write_onnx(folder.file("reference.onnx"), compression.reference());
   write_onnx(folder.file("trained.onnx"), trained);
   write_onnx(out, compressed, {.inline_decode = choice.inline_decode});
 

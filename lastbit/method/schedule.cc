@@ -41,6 +41,13 @@ double Progress::fraction() const noexcept {
   return std::min(1.0, static_cast<double>(step) / static_cast<double>(total_steps));
 }
 
+Schedule Schedule::geometric(double first, double last) noexcept {
+  Schedule schedule(first);
+  schedule.kind_ = Kind::kGeometric;
+  schedule.last_ = last;
+  return schedule;
+}
+
 Schedule Schedule::parse(std::string_view text, std::string_view option) {
   constexpr std::string_view kCosineTag = "cosine:";
   Schedule schedule(1.0);

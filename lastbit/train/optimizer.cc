@@ -79,6 +79,9 @@ class Sgd final : public Optimizer {
     });
   }
 
+  double step_size(double learning_rate) const noexcept override {
+    return learning_rate / (1.0 - options_.momentum);
+  }
   void reset() override { velocity_.zero_(); }
   std::map<std::string, torch::Tensor> state() const override {
     return {{"velocity", velocity_.clone()}};
@@ -156,6 +159,7 @@ class Adam final : public Optimizer {
     });
   }
 
+  double step_size(double learning_rate) const noexcept override { return learning_rate; }
   void reset() override {
     mean_.zero_();
     square_.zero_();

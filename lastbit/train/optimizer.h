@@ -29,6 +29,8 @@ class Optimizer {
 
   /// @param learning_rate  not negative.
   virtual void step(double learning_rate) = 0;
+  /// How far a constant gradient of 1 moves a parameter in a step once momentum has built up.
+  virtual double step_size(double learning_rate) const noexcept = 0;
   /// Forgets momentum and moments, as if new.
   virtual void reset() = 0;
 

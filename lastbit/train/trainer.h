@@ -44,6 +44,7 @@ struct StepReport {
   std::int64_t samples = 0;  ///< done in this epoch
   double loss = 0.0;         ///< mean over the epoch so far
   double error = 0.0;
+  std::optional<Residuals> residuals;  ///< of the last round, once there was one
 };
 
 /// Callbacks; each may be empty.
@@ -81,7 +82,6 @@ class Trainer {
   Method* method_;
   std::unique_ptr<Optimizer> optimizer_;
   Progress at_;
-  std::int64_t round_steps_ = 0;  // optimizer steps in a round
   std::optional<Residuals> residuals_;
 
   // Sums over the epoch so far, on the network's device.
