@@ -55,16 +55,16 @@ Graph lenet5() { return make_network("lenet5", {.center = "none", .seed = 1}); }
 
 torch::nn::Sequential plain_lenet5() {
   namespace nn = torch::nn;
-  return {nn::Conv2d(nn::Conv2dOptions(1, 20, 5)),
-          nn::ReLU(),
-          nn::MaxPool2d(nn::MaxPool2dOptions(2)),
-          nn::Conv2d(nn::Conv2dOptions(20, 50, 5)),
-          nn::ReLU(),
-          nn::MaxPool2d(nn::MaxPool2dOptions(2)),
-          nn::Flatten(),
-          nn::Linear(800, 500),
-          nn::ReLU(),
-          nn::Linear(500, 10)};
+  return nn::Sequential(nn::Conv2d(nn::Conv2dOptions(1, 20, 5)),
+                        nn::ReLU(),
+                        nn::MaxPool2d(nn::MaxPool2dOptions(2)),
+                        nn::Conv2d(nn::Conv2dOptions(20, 50, 5)),
+                        nn::ReLU(),
+                        nn::MaxPool2d(nn::MaxPool2dOptions(2)),
+                        nn::Flatten(),
+                        nn::Linear(800, 500),
+                        nn::ReLU(),
+                        nn::Linear(500, 10));
 }
 
 // Images a second of our trainer.

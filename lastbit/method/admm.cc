@@ -49,7 +49,7 @@ class Admm final : public Method {
   //     w_p = w - beta_p (grad f(w) + rho (w - z + u)),
   // from whose gradient the optimizer then steps at w (section 3.3.1).
   void after_backward(const Progress& at, int pass) override {
-    if (rho_ == 0.0) rho_ = rho_in(at);
+    settle_rho(at);
     add_pull(w_.gradient, w_.value, target_, rho_);
     if (!options_.extragradient) return;
     if (pass == 0) {
@@ -66,6 +66,7 @@ class Admm final : public Method {
     decode(w_.layers, low_bit_, z_);
     u_.add_(w_.value).sub_(z_);
 
+    settle_rho(at);
     Progress next = at;
     ++next.round;
     const double rho = std::exchange(rho_, rho_in(next));
@@ -78,9 +79,7 @@ class Admm final : public Method {
   const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
 
   std::map<std::string, torch::Tensor> state() const override {
-    return {{"z", z_.clone()},
-            {"u", u_.clone()},
-            {"rho", torch::tensor(rho_, torch::kFloat64)}};
+    return {{"z", z_.clone()}, {"u", u_.clone()}, {"rho", torch::tensor(rho_, torch::kFloat64)}};
   }
 
   void load(const std::map<std::string, torch::Tensor>& state) override {
@@ -92,6 +91,10 @@ class Admm final : public Method {
   }
 
  private:
+  void settle_rho(const Progress& at) {
+    if (rho_ == 0.0) rho_ = rho_in(at);
+  }
+
   // rho of the round that `at` stands in; constant within a round.
   double rho_in(const Progress& at) const {
     const double rounds = static_cast<double>(std::max<std::int64_t>(1, at.total_rounds - 1));

@@ -10,7 +10,7 @@ namespace lastbit {
 struct AdmmOptions {
   /// Weight of the pull toward the low-bit point, over the rounds. Where nothing is given it
   /// follows from `pull`.
-  std::optional<Schedule> rho;
+  std::optional<Schedule> rho = {};
   /// How strongly a round pulls, free of scale: with a round of T steps of size s
   /// (Progress::step_size) rho = pull / (s T), and the pull alone would close all but e^-pull of
   /// the gap between a weight and its target. Much below 0.3 the duals grow faster than the weights

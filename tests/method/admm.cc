@@ -205,6 +205,49 @@ TEST(Admm, TellsFiniteResidualsForWeightsThatAreAllZero) {
   EXPECT_EQ(residuals.dual, 0.0);
 }
 
+// Without a loss, each of T steps of size s closes the share rho s = pull / T of the gap.
+TEST(Admm, DerivesRhoFromThePullOfARound) {
+  constexpr int kSteps = 50;
+  for (const double pull : {0.3, 1.0, 4.0}) {
+    SCOPED_TRACE(pull);
+    Weights weights = one_layer({0.25F, -1.75F}, "binary/none");
+    const auto method = make_admm({.pull = pull});
+    method->begin(weights);
+    Progress at{
+        .total_steps = kSteps, .total_rounds = 1, .round_steps = kSteps, .learning_rate = 0.02};
+    const auto no_loss = [](const torch::Tensor& w) { return torch::zeros_like(w); };
+    for (int step = 0; step < kSteps; ++step) descend(*method, weights, no_loss, at);
+    const double left = 0.75 * std::pow(1.0 - pull / kSteps, kSteps);
+    // A step rounds the gap, the pull, the product and the weight, all below 2.
+    const double tolerance = kSteps * 4.0 * kRounding;
+    EXPECT_NEAR(vector_of(weights.value)[0], 1.0 - left, tolerance);
+    EXPECT_NEAR(vector_of(weights.value)[1], -1.0 - left, tolerance);
+    EXPECT_DOUBLE_EQ(method->end_round(at).penalty, pull / (0.02 * kSteps));
+  }
+}
+
+TEST(Admm, PrefersRhoToThePull) {
+  Weights weights = one_layer({0.5F}, "binary/none");
+  const auto method = make_admm({.rho = 0.125, .pull = 3.0});
+  method->begin(weights);
+  EXPECT_EQ(method->end_round({.total_steps = 1, .total_rounds = 1, .step_size = 0.1}).penalty,
+            0.125);
+}
+
+TEST(Admm, NeedsAStepSizeToDeriveRhoFrom) {
+  Weights weights = one_layer({0.5F}, "binary/none");
+  const auto method = make_admm({});
+  method->begin(weights);
+  try {
+    method->after_backward({.total_steps = 1, .total_rounds = 1, .learning_rate = 0.1}, 0);
+    FAIL() << "expected InputError";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "[admm] the step size is 0, expected a positive number to derive rho from, or rho "
+                 "itself");
+  }
+}
+
 TEST(Admm, NamesAPredictionRateThatIsNoRate) {
   for (const double rate : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
     EXPECT_THROW(make_admm({.prediction = rate}), InputError) << rate;

@@ -171,9 +171,10 @@ std::vector<std::string> names() {
   return result;
 }
 
-INSTANTIATE_TEST_SUITE_P(Method, EveryMethod, testing::ValuesIn(names()), [](const auto& parameter) {
-  return parameter.param;
-});
+INSTANTIATE_TEST_SUITE_P(Method,
+                         EveryMethod,
+                         testing::ValuesIn(names()),
+                         [](const auto& parameter) { return parameter.param; });
 
 }  // namespace
 }  // namespace lastbit

@@ -67,6 +67,7 @@ TEST(Schedule, ReadsItsOwnTextBack) {
     const Schedule again = Schedule::parse(schedule.text(), "rho");
     EXPECT_EQ(again.at(0.375, 3), schedule.at(0.375, 3)) << text;
   }
+  EXPECT_EQ(Schedule::geometric(0.5, 8.0).text(), "0.5..8");
   EXPECT_EQ(Schedule(1.0 / 3.0).text(), "0.3333333333333333");
 }
 

@@ -49,11 +49,13 @@ inline Weights one_layer(const std::vector<float>& values,
   return weights;
 }
 
-/// One optimizer step of the trainer on `weights`, with plain gradient descent as the optimizer.
+/// One optimizer step of the trainer on `weights`, with plain gradient descent as the optimizer,
+/// whose step size is the learning rate.
 ///
 /// @param slope  gradient of the loss at given weights.
 template <typename Slope>
 void descend(Method& method, Weights& weights, const Slope& slope, Progress& at) {
+  at.step_size = at.learning_rate;
   for (int pass = 0; pass < method.passes(); ++pass) {
     method.before_forward(at, pass);
     weights.gradient.copy_(slope(weights.value));

@@ -136,6 +136,29 @@ TEST(Trainer, EndsRoundsBySteps) {
               testing::ElementsAre("round 0 of 1 at step 3"));
 }
 
+TEST(Trainer, TellsTheMethodTheSizeOfStepsAndRounds) {
+  Tiny tiny;
+  const auto admm = make_admm({.pull = 2.0});
+  std::vector<double> penalties;
+  Observer observer;
+  observer.epoch = [&](const EpochReport& report) {
+    penalties.push_back(report.residuals->penalty);
+  };
+  Trainer(tiny.network,
+          tiny.data,
+          tiny.data,
+          {.epochs = 2,
+           .batch = 4,
+           .learning_rate = 0.01,
+           .optimizer = {.momentum = 0.5},
+           .round = {.count = 1, .epochs = true}},
+          admm.get())
+      .run(observer);
+  // Three steps of 0.01 / (1 - 0.5).
+  EXPECT_THAT(penalties,
+              testing::ElementsAre(testing::DoubleEq(2.0 / 0.06), testing::DoubleEq(2.0 / 0.06)));
+}
+
 TEST(Trainer, TellsTheLearningRateOfItsSchedule) {
   Tiny tiny;
   std::vector<double> rates;
@@ -182,8 +205,13 @@ TEST(Trainer, ReportsWhatIsDeployedAndTheLastRound) {
   Recorder recorder(1);
   std::vector<EpochReport> epochs;
   Observer observer;
+  std::vector<std::optional<Residuals>> at_steps;
   observer.epoch = [&](const EpochReport& report) { epochs.push_back(report); };
+  observer.step = [&](const StepReport& report) { at_steps.push_back(report.residuals); };
   Trainer(tiny.network, tiny.data, tiny.data, {.epochs = 2, .batch = 4}, &recorder).run(observer);
+  ASSERT_EQ(at_steps.size(), 2U);
+  ASSERT_TRUE(at_steps[1].has_value());
+  EXPECT_EQ(at_steps[1]->primal, 6.0);
   ASSERT_EQ(epochs.size(), 2U);
   const Score expected = evaluate(tiny.network, tiny.data, recorder.deployed());
   EXPECT_EQ(epochs[1].test.loss, expected.loss);
