@@ -120,7 +120,6 @@ TEST_F(Train, RefusesWhatItDoesNotKnow) {
   refuse({"--epochs", "0"}, {"--epochs", "0"});
   refuse({"--epochs", "2.5"}, {"--epochs", "2.5"});
   refuse({"--batch", "0"}, {"--batch", "0"});
-  refuse({"--threads", "-1"}, {"--threads", "-1"});
   refuse({"--momentum", "1.5"}, {"momentum", "1.5"});
   refuse({"--momentum", "nan"}, {"momentum", "nan"});
   refuse({"--weight-decay", "-1"}, {"weight"});

@@ -18,6 +18,8 @@ class TrainingTest : public CommandTest {
   static Words train_words(const std::string& run) {
     return {"train",
             "mlp",
+            "--threads",
+            "1",
             "--data",
             kTrainingData,
             "--epochs",
@@ -32,6 +34,8 @@ class TrainingTest : public CommandTest {
   static Words compress_words(const std::string& model, const std::string& run) {
     return {"compress",
             model,
+            "--threads",
+            "1",
             "--data",
             kTrainingData,
             "--epochs",

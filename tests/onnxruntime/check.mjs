@@ -44,7 +44,9 @@ function holdsField(bytes, text) {
   return bytes.includes(Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]));
 }
 
+// Mod is an operator of every decoding, called or inline.
 async function requireFolded(model) {
+  if (!holdsField(readFileSync(model), 'Mod')) throw new Error('the file holds no decoding');
   const optimized = place('optimized.onnx');
   const session = await ort.InferenceSession.create(model, {
     graphOptimizationLevel: 'basic',
