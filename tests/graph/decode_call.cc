@@ -116,7 +116,7 @@ TEST(DecodeCall, WhosePartsDoNotFitIsRefused) {
 }
 
 TEST(DecodeCall, OfAComputedValueIsRefused) {
-  expect_refusal(call([](Graph& graph) { graph.nodes[0].inputs[3] = "x"; }),
+  expect_refusal(call([](Graph& graph) { graph.nodes[0].inputs[3] = std::string("x"); }),
                  "input 'scales' (value 'x') must be an initializer");
 }
 
