@@ -28,10 +28,7 @@ class LinearStep final : public Step {
         columns_(columns),
         options_(o),
         input_(request.inputs[0].slot),
-        output_(request.output.slot) {
-    factors_.resize(columns);
-    for (std::size_t j = 0; j < columns; ++j) factors_[j] = o.alpha * weights_.scale(j);
-  }
+        output_(request.output.slot) {}
 
   std::size_t units() const noexcept override { return (columns_ + kDotRows - 1) / kDotRows; }
   double work() const noexcept override {
@@ -81,10 +78,12 @@ class LinearStep final : public Step {
               float* output,
               std::size_t first,
               std::size_t count) const noexcept {
+    float factors[kDotRows];
+    for (std::size_t j = 0; j < count; ++j) factors[j] = options_.alpha * weights_.scale(first + j);
     const float* bias = options_.bias_slot < 0 ? nullptr : frame.read(options_.bias_slot);
     for (std::size_t i = 0; i < options_.rows; ++i) {
       float* row = output + i * columns_ + first;
-      for (std::size_t j = 0; j < count; ++j) row[j] *= factors_[first + j];
+      for (std::size_t j = 0; j < count; ++j) row[j] *= factors[j];
       if (bias != nullptr) {
         const float* from = bias + i * options_.bias_row_stride;
         for (std::size_t j = 0; j < count; ++j) {
@@ -100,7 +99,6 @@ class LinearStep final : public Step {
   LinearOptions options_;
   int input_;
   int output_;
-  std::vector<float> factors_;  // (columns)
 };
 
 // The product of two computed matrices, in batches that are broadcast as numpy.matmul does.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -12,19 +13,6 @@
 
 namespace lastbit {
 namespace {
-
-std::vector<const KernelSet*> runnable() {
-  std::vector<const KernelSet*> sets = {&baseline_kernels()};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    sets.push_back(&avx2_kernels());
-  }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    sets.push_back(&avx512_kernels());
-  }
-#endif
-  return sets;
-}
 
 class EveryKernelSet : public testing::TestWithParam<const KernelSet*> {};
 
@@ -99,20 +87,33 @@ TEST_P(EveryKernelSet, PanelAgreesForAllSizes) {
   }
 }
 
-TEST_P(EveryKernelSet, DecodesDigitsBitForBit) {
+TEST_P(EveryKernelSet, DecodesCodesBitForBitAndNothingBeyond) {
   Random random(4);
-  const auto table = random_floats(256 * kDigitSlots, random);
-  for (const int digits : {1, 2, 3, 4, 5, 8}) {
-    std::vector<std::uint8_t> bytes(100);
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.below(256));
-    const std::size_t count = bytes.size() * static_cast<std::size_t>(digits);
-    std::vector<float> expected(count + kDigitSlots);
-    std::vector<float> got(count + kDigitSlots);
-    scalar_kernels().decode_digits(
-        bytes.data(), bytes.size(), digits, table.data(), expected.data());
-    GetParam()->decode_digits(bytes.data(), bytes.size(), digits, table.data(), got.data());
-    for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(got[i], expected[i]) << digits << " at " << i;
+  for (const int bits : {1, 2, 4, 8}) {
+    const std::size_t codes = std::size_t{1} << static_cast<unsigned>(bits);
+    const auto levels = random_floats(codes, random);
+    std::vector<float> table(std::max(codes, kCodeBlock));
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = levels[i % codes];
+    for (std::size_t blocks = 0; blocks <= 9; ++blocks) {
+      std::vector<std::uint8_t> bytes(blocks * kCodeBlock * static_cast<std::size_t>(bits) / 8);
+      for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.below(256));
+      std::vector<float> expected(blocks * kCodeBlock + 1, -2.0F);
+      std::vector<float> got = expected;
+      scalar_kernels().decode_codes(bytes.data(), bits, blocks, table.data(), expected.data());
+      GetParam()->decode_codes(bytes.data(), bits, blocks, table.data(), got.data());
+      EXPECT_EQ(got, expected) << bits << " bits, " << blocks << " blocks";
+      EXPECT_EQ(got.back(), -2.0F);
+    }
   }
+}
+
+TEST(ScalarKernels, ReadFieldsFromTheLowestBitsUp) {
+  std::vector<float> table(kCodeBlock);
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 4);
+  const std::vector<std::uint8_t> bytes = {0b11100100, 0b00011011, 0, 0xFF};
+  std::vector<float> got(kCodeBlock);
+  scalar_kernels().decode_codes(bytes.data(), 2, 1, table.data(), got.data());
+  EXPECT_EQ(got, (std::vector<float>{0, 1, 2, 3, 3, 2, 1, 0, 0, 0, 0, 0, 3, 3, 3, 3}));
 }
 
 TEST_P(EveryKernelSet, ActivationsStayWithinAFewUnitsInTheLastPlace) {
@@ -156,7 +157,7 @@ TEST_P(EveryKernelSet, ActivationsLeaveTheNeighboursAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels,
                          EveryKernelSet,
-                         testing::ValuesIn(runnable()),
+                         testing::ValuesIn(runnable_kernels()),
                          [](const auto& test) { return std::string(test.param->name); });
 
 }  // namespace

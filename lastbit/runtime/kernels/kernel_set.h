@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace lastbit {
 
@@ -18,9 +19,8 @@ inline constexpr std::size_t kPanelRows = 6;
 inline constexpr std::size_t kDotRows = 8;
 /// `panel` works on widths that are a multiple of this.
 inline constexpr std::size_t kPanelStep = 16;
-/// Floats that `decode_digits` may write past the digits that it was asked for, and the row of its
-/// table for one byte.
-inline constexpr std::size_t kDigitSlots = 8;
+/// `decode_codes` works on blocks of this many codes.
+inline constexpr std::size_t kCodeBlock = 16;
 
 /// The inner loops for one instruction set.
 ///
@@ -52,14 +52,16 @@ struct KernelSet {
                 std::size_t width,
                 float* out) noexcept;
 
-  /// Writes the levels of the digits of `bytes` one after another.
-  /// @param table  [256, kDigitSlots]: the levels of each byte's digits.
-  /// @param out  room for byte_count * digits + kDigitSlots floats.
-  void (*decode_digits)(const std::uint8_t* bytes,
-                        std::size_t byte_count,
-                        int digits,
-                        const float* table,
-                        float* out) noexcept;
+  /// Writes the levels of `blocks` * kCodeBlock codes.
+  /// @param codes  fields of `bits` bits, the first in the lowest bits of the first byte.
+  /// @param bits  1, 2, 4 or 8.
+  /// @param table  the level of each code: 256 for 8 bits, else kCodeBlock, repeating the first
+  ///     2^bits, so that a lookup by four bits need not mask off the neighbours of a field.
+  void (*decode_codes)(const std::uint8_t* codes,
+                       int bits,
+                       std::size_t blocks,
+                       const float* table,
+                       float* out) noexcept;
 
   /// Applies `activation` in place.
   void (*activate)(Activation activation, float* values, std::size_t count) noexcept;
@@ -68,7 +70,7 @@ struct KernelSet {
 /// Plain loops in the order of the formulas: the definition of every kernel.
 const KernelSet& scalar_kernels() noexcept;
 
-/// The fastest set that this processor can run.
-const KernelSet& best_kernels() noexcept;
+/// The sets that this processor can run, the fastest first and the scalar one last.
+std::span<const KernelSet* const> runnable_kernels() noexcept;
 
 }  // namespace lastbit

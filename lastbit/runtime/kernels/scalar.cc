@@ -1,5 +1,4 @@
 #include <cmath>
-#include <cstring>
 
 #include "lastbit/runtime/kernels/sets.h"
 
@@ -40,13 +39,15 @@ void panel(const float* w,
   }
 }
 
-void decode_digits(const std::uint8_t* bytes,
-                   std::size_t byte_count,
-                   int digits,
-                   const float* table,
-                   float* out) noexcept {
-  for (std::size_t i = 0; i < byte_count; ++i) {
-    for (int d = 0; d < digits; ++d) *out++ = table[bytes[i] * kDigitSlots + d];
+void decode_codes(const std::uint8_t* codes,
+                  int bits,
+                  std::size_t blocks,
+                  const float* table,
+                  float* out) noexcept {
+  const unsigned mask = (1U << static_cast<unsigned>(bits)) - 1U;
+  for (std::size_t i = 0; i < blocks * kCodeBlock; ++i) {
+    const std::size_t bit = i * static_cast<std::size_t>(bits);
+    out[i] = table[(static_cast<unsigned>(codes[bit / 8]) >> (bit % 8)) & mask];
   }
 }
 
@@ -73,7 +74,7 @@ void activate(Activation activation, float* values, std::size_t count) noexcept 
 }  // namespace
 
 const KernelSet& scalar_kernels() noexcept {
-  static constexpr KernelSet kSet = {"scalar", dot, panel, decode_digits, activate};
+  static constexpr KernelSet kSet = {"scalar", dot, panel, decode_codes, activate};
   return kSet;
 }
 

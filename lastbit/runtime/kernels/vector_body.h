@@ -1,6 +1,7 @@
 // The kernels in terms of a vector of kLanes floats. No include guard: each file of one instruction
 // set includes this once, inside its own namespace and under its own target options, after it has
-// defined kLanes, Vec, IntVec, load_part and store_part.
+// defined kLanes, Vec, IntVec, load_part and store_part, and for fields of 1, 2 and 4 bits Levels,
+// load_levels and decode_block.
 //
 // Nothing of the standard library is called here: a function of its headers compiled under these
 // options could be the copy that the linker keeps for all processors.
@@ -176,37 +177,32 @@ inline void panel(const float* w,
   }
 }
 
-// Copies a whole row of Slots floats for each byte; what lies past the digits is overwritten by the
-// next byte's row.
-template <int Digits, std::size_t Slots>
-inline void decode_bytes(const std::uint8_t* bytes,
-                         std::size_t byte_count,
-                         const float* table,
-                         float* out) noexcept {
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < byte_count; ++i) {
-    __builtin_memcpy(out + i * Digits, table + bytes[i] * kDigitSlots, Slots * sizeof(float));
+template <int Bits>
+inline void decode_fields(const std::uint8_t* codes,
+                          std::size_t blocks,
+                          const float* table,
+                          float* out) noexcept {
+  const Levels levels = load_levels(table);
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < blocks; ++i) {
+    decode_block<Bits>(codes + i * 2 * Bits, levels, out + i * kCodeBlock);
   }
 }
 
-inline void decode_digits(const std::uint8_t* bytes,
-                          std::size_t byte_count,
-                          int digits,
-                          const float* table,
-                          float* out) noexcept {
-  switch (digits) {
-    case 8:
-      return decode_bytes<8, 8>(bytes, byte_count, table, out);
-    case 5:
-      return decode_bytes<5, 8>(bytes, byte_count, table, out);
-    case 4:
-      return decode_bytes<4, 4>(bytes, byte_count, table, out);
-    case 3:
-      return decode_bytes<3, 4>(bytes, byte_count, table, out);
+inline void decode_codes(const std::uint8_t* codes,
+                         int bits,
+                         std::size_t blocks,
+                         const float* table,
+                         float* out) noexcept {
+  switch (bits) {
+    case 1:
+      return decode_fields<1>(codes, blocks, table, out);
     case 2:
-      return decode_bytes<2, 2>(bytes, byte_count, table, out);
+      return decode_fields<2>(codes, blocks, table, out);
+    case 4:
+      return decode_fields<4>(codes, blocks, table, out);
     default:
-      return decode_bytes<1, 1>(bytes, byte_count, table, out);
+      for (std::size_t i = 0; i < blocks * kCodeBlock; ++i) out[i] = table[codes[i]];
   }
 }
 
