@@ -36,7 +36,7 @@ class LinearStep final : public Step {
            static_cast<double>(weights_.depth());
   }
   std::size_t scratch_floats() const noexcept override {
-    return weights_.buffer_floats(kDotRows) +
+    return weights_.dot_buffer_floats(options_.rows) +
            (options_.transpose_input ? options_.rows * weights_.depth() : 0);
   }
   std::size_t weight_bytes() const noexcept override { return weights_.bytes(); }
@@ -49,7 +49,7 @@ class LinearStep final : public Step {
     const std::size_t depth = weights_.depth();
     const float* input = frame.read(input_);
     if (options_.transpose_input) {
-      float* rows = scratch + weights_.buffer_floats(kDotRows);
+      float* rows = scratch + weights_.dot_buffer_floats(options_.rows);
       for (std::size_t i = 0; i < options_.rows; ++i) {
         for (std::size_t k = 0; k < depth; ++k) rows[i * depth + k] = input[k * options_.rows + i];
       }
@@ -59,16 +59,8 @@ class LinearStep final : public Step {
     for (std::size_t unit = begin; unit < end; ++unit) {
       const std::size_t first = unit * kDotRows;
       const std::size_t count = std::min(kDotRows, columns_ - first);
-      const float* weights = weights_.read(*frame.kernels, first, count, scratch);
-      frame.kernels->dot(input,
-                         depth,
-                         options_.rows,
-                         weights,
-                         weights_.stride(),
-                         count,
-                         depth,
-                         output + first,
-                         columns_);
+      weights_.dot(
+          *frame.kernels, input, options_.rows, first, count, scratch, output + first, columns_);
       finish(frame, output, first, count);
     }
   }

@@ -6,6 +6,9 @@
 namespace lastbit {
 namespace {
 
+// From so many rows of inputs on, decoding once takes less time than looking up for each few.
+constexpr std::size_t kDecodedRows = 4;
+
 template <typename T>
 std::vector<T> transpose(std::span<const T> from, std::size_t rows, std::size_t columns) {
   std::vector<T> to(from.size());
@@ -31,7 +34,7 @@ int field_bits(int levels) noexcept {
   return levels <= 16 ? 4 : 8;
 }
 
-// What KernelSet::decode_codes looks levels up in. Codes that the codebook lacks have level 0.
+// The table of CodeRows. Codes that the codebook lacks have level 0.
 std::vector<float> level_table(const Codebook& codebook, int bits) {
   const std::size_t codes = std::size_t{1} << static_cast<unsigned>(bits);
   std::vector<float> table(std::max(codes, kCodeBlock), 0.0F);
@@ -82,24 +85,44 @@ void WeightRows::keep_codes(const LowBitTensor& tensor, bool transposed) {
   scales_ = tensor.scales;
 }
 
+std::size_t WeightRows::dot_buffer_floats(std::size_t x_rows) const noexcept {
+  return x_rows < kDecodedRows ? 0 : buffer_floats(kDotRows);
+}
+
+CodeRows WeightRows::codes(std::size_t first) const noexcept {
+  return {.fields = fields_.data() + first * stride_ / 8 * static_cast<std::size_t>(bits_),
+          .stride = stride_,
+          .bits = bits_,
+          .table = table_.data()};
+}
+
 const float* WeightRows::read(const KernelSet& kernels,
                               std::size_t first,
                               std::size_t rows,
                               float* buffer) const noexcept {
-  if (table_.empty()) {
-    return reinterpret_cast<const float*>(floats_.bytes().data()) + first * depth_;
-  }
-  // Rows follow each other without a gap, so they are decoded as one.
-  kernels.decode_codes(fields_.data() + first * stride_ * static_cast<std::size_t>(bits_) / 8,
-                       bits_,
-                       rows * stride_ / kCodeBlock,
-                       table_.data(),
-                       buffer);
+  if (!coded()) return reinterpret_cast<const float*>(floats_.bytes().data()) + first * depth_;
+  kernels.decode(codes(first), rows, buffer);
   return buffer;
 }
 
+void WeightRows::dot(const KernelSet& kernels,
+                     const float* x,
+                     std::size_t x_rows,
+                     std::size_t first,
+                     std::size_t rows,
+                     float* buffer,
+                     float* out,
+                     std::size_t out_stride) const noexcept {
+  if (coded() && x_rows < kDecodedRows) {
+    kernels.dot_codes(x, depth_, x_rows, codes(first), rows, depth_, out, out_stride);
+    return;
+  }
+  const float* w = read(kernels, first, rows, buffer);
+  kernels.dot(x, depth_, x_rows, w, stride_, rows, depth_, out, out_stride);
+}
+
 std::size_t WeightRows::bytes() const noexcept {
-  if (table_.empty()) return floats_.bytes().size();
+  if (!coded()) return floats_.bytes().size();
   return fields_.size() + (table_.size() + scales_.size()) * sizeof(float);
 }
 

@@ -26,7 +26,7 @@ class WeightRows {
   std::size_t stride() const noexcept { return stride_; }
   /// Floats that `read` needs for `rows` rows.
   std::size_t buffer_floats(std::size_t rows) const noexcept {
-    return table_.empty() ? 0 : rows * stride_;
+    return coded() ? rows * stride_ : 0;
   }
 
   /// The rows [first, first + rows) without their scale: in `buffer` if they had to be decoded.
@@ -35,12 +35,28 @@ class WeightRows {
                     std::size_t rows,
                     float* buffer) const noexcept;
 
+  /// Floats of buffer that `dot` needs for `x_rows` rows of inputs.
+  std::size_t dot_buffer_floats(std::size_t x_rows) const noexcept;
+  /// out[i * out_stride + j] = the product of row i of `x`, [x_rows, depth], and row first + j,
+  /// without its scale. @param rows  at most kDotRows. @param buffer  dot_buffer_floats(x_rows)
+  /// floats.
+  void dot(const KernelSet& kernels,
+           const float* x,
+           std::size_t x_rows,
+           std::size_t first,
+           std::size_t rows,
+           float* buffer,
+           float* out,
+           std::size_t out_stride) const noexcept;
+
   /// Factor of row `row`.
   float scale(std::size_t row) const noexcept { return scales_[scales_.size() == 1 ? 0 : row]; }
 
   std::size_t bytes() const noexcept;
 
  private:
+  bool coded() const noexcept { return !table_.empty(); }
+  CodeRows codes(std::size_t first) const noexcept;
   void keep_floats(const Tensor& tensor, bool transposed);
   void keep_codes(const LowBitTensor& tensor, bool transposed);
 
@@ -50,7 +66,7 @@ class WeightRows {
   Tensor floats_;                     // [rows, depth]
   std::vector<std::uint8_t> fields_;  // (rows, stride) fields
   int bits_ = 0;                      // of a field
-  std::vector<float> table_;          // KernelSet::decode_codes
+  std::vector<float> table_;          // of CodeRows
   std::vector<float> scales_{1.0F};   // (1) or (rows)
 };
 

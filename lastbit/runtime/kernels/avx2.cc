@@ -38,26 +38,32 @@ inline Levels load_levels(const float* table) noexcept {
   return {_mm256_loadu_ps(table), _mm256_loadu_ps(table + kLanes)};
 }
 
-// One field a lane, each moved to the lowest bits: a permutation looks at the lowest three alone.
+// The word repeated; a narrow one fills 32 bits with copies.
 template <int Bits>
-inline void decode_half(const std::uint8_t* codes, Levels levels, float* out) noexcept {
-  std::uint32_t all = 0;
-  __builtin_memcpy(&all, codes, Bits);
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  const __m256i fields = _mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(all)),
-                                           _mm256_mullo_epi32(lane, _mm256_set1_epi32(Bits)));
-  __m256 v = _mm256_permutevar8x32_ps(levels.low, fields);
-  if constexpr (Bits == 4) {
-    const __m256 above = _mm256_permutevar8x32_ps(levels.high, fields);
-    v = _mm256_blendv_ps(v, above, _mm256_castsi256_ps(_mm256_slli_epi32(fields, 28)));
+inline __m256i splat_fields(const std::uint8_t* from) noexcept {
+  if constexpr (Bits == 1) return _mm256_set1_epi8(static_cast<char>(*from));
+  if constexpr (Bits == 2) {
+    std::int16_t two;
+    __builtin_memcpy(&two, from, sizeof(two));
+    return _mm256_set1_epi16(two);
+  } else {
+    std::int32_t four;
+    __builtin_memcpy(&four, from, sizeof(four));
+    return _mm256_set1_epi32(four);
   }
-  _mm256_storeu_ps(out, v);
 }
 
+// One field a lane, each moved to the lowest bits: a permutation looks at the lowest three alone,
+// and a fourth chooses between two.
 template <int Bits>
-inline void decode_block(const std::uint8_t* codes, Levels levels, float* out) noexcept {
-  decode_half<Bits>(codes, levels, out);
-  decode_half<Bits>(codes + Bits, levels, out + kLanes);
+inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
+  constexpr IntVec kLane = {0, 1, 2, 3, 4, 5, 6, 7};
+  const __m256i words = splat_fields<Bits>(fields + k / 8 * Bits);
+  const __m256i moved = _mm256_srlv_epi32(words, reinterpret_cast<__m256i>(kLane * Bits));
+  const __m256 low = _mm256_permutevar8x32_ps(levels.low, moved);
+  if constexpr (Bits < 4) return low;
+  const __m256 high = _mm256_permutevar8x32_ps(levels.high, moved);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(moved, 28)));
 }
 
 #include "lastbit/runtime/kernels/vector_body.h"
@@ -65,7 +71,7 @@ inline void decode_block(const std::uint8_t* codes, Levels levels, float* out) n
 }  // namespace
 
 const KernelSet& avx2_kernels() noexcept {
-  static constexpr KernelSet kSet = {"avx2", dot, panel, decode_codes, activate};
+  static constexpr KernelSet kSet = {"avx2", dot, panel, dot_codes, decode, activate};
   return kSet;
 }
 

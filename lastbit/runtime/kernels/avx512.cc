@@ -32,10 +32,10 @@ using Levels = Vec;
 
 inline Levels load_levels(const float* table) noexcept { return _mm512_loadu_ps(table); }
 
-inline __m512i splat_pair(const std::uint8_t* from) noexcept {
-  std::int16_t pair;
-  __builtin_memcpy(&pair, from, sizeof(pair));
-  return _mm512_set1_epi16(pair);
+inline __m512i splat_two(const std::uint8_t* from) noexcept {
+  std::int16_t two;
+  __builtin_memcpy(&two, from, sizeof(two));
+  return _mm512_set1_epi16(two);
 }
 
 inline __m512i splat_four(const std::uint8_t* from) noexcept {
@@ -46,18 +46,19 @@ inline __m512i splat_four(const std::uint8_t* from) noexcept {
 
 // One field a lane, each moved to the lowest bits: a permutation looks at the lowest four alone.
 template <int Bits>
-inline void decode_block(const std::uint8_t* codes, Levels levels, float* out) noexcept {
+inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
   constexpr IntVec kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const std::uint8_t* from = fields + k / 8 * Bits;
   __m512i words;
-  if constexpr (Bits == 1) words = splat_pair(codes);
-  if constexpr (Bits == 2) words = splat_four(codes);
+  if constexpr (Bits == 1) words = splat_two(from);
+  if constexpr (Bits == 2) words = splat_four(from);
   if constexpr (Bits == 4) {
-    words = _mm512_mask_blend_epi32(0xFF00, splat_four(codes), splat_four(codes + 4));
+    words = _mm512_mask_blend_epi32(0xFF00, splat_four(from), splat_four(from + 4));
   }
   const auto shifts = reinterpret_cast<__m512i>(kLane * Bits % 32);
   // The unmasked forms of these intrinsics warn of an undefined value in GCC's header.
-  const __m512i fields = _mm512_maskz_srlv_epi32(0xFFFF, words, shifts);
-  _mm512_storeu_ps(out, _mm512_maskz_permutexvar_ps(0xFFFF, fields, levels));
+  const __m512i moved = _mm512_maskz_srlv_epi32(0xFFFF, words, shifts);
+  return _mm512_maskz_permutexvar_ps(0xFFFF, moved, levels);
 }
 
 #include "lastbit/runtime/kernels/vector_body.h"
@@ -65,7 +66,7 @@ inline void decode_block(const std::uint8_t* codes, Levels levels, float* out) n
 }  // namespace
 
 const KernelSet& avx512_kernels() noexcept {
-  static constexpr KernelSet kSet = {"avx512", dot, panel, decode_codes, activate};
+  static constexpr KernelSet kSet = {"avx512", dot, panel, dot_codes, decode, activate};
   return kSet;
 }
 

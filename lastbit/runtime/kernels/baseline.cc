@@ -28,14 +28,14 @@ using Levels = const float*;
 inline Levels load_levels(const float* table) noexcept { return table; }
 
 template <int Bits>
-inline void decode_block(const std::uint8_t* codes, Levels levels, float* out) noexcept {
-  constexpr std::size_t kFields = 8 / Bits;  // in a byte
-  for (std::size_t i = 0; i < 2 * Bits; ++i) {
-#pragma GCC unroll 8
-    for (std::size_t j = 0; j < kFields; ++j) {
-      out[i * kFields + j] = levels[(codes[i] >> (j * Bits)) & ((1U << Bits) - 1U)];
-    }
+inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
+  Vec v;
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    const std::size_t bit = (k + i) * Bits;
+    v[i] = levels[(static_cast<unsigned>(fields[bit / 8]) >> (bit % 8)) & ((1U << Bits) - 1U)];
   }
+  return v;
 }
 
 #include "lastbit/runtime/kernels/vector_body.h"
@@ -43,7 +43,7 @@ inline void decode_block(const std::uint8_t* codes, Levels levels, float* out) n
 }  // namespace
 
 const KernelSet& baseline_kernels() noexcept {
-  static constexpr KernelSet kSet = {"baseline", dot, panel, decode_codes, activate};
+  static constexpr KernelSet kSet = {"baseline", dot, panel, dot_codes, decode, activate};
   return kSet;
 }
 

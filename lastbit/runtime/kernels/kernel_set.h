@@ -19,8 +19,18 @@ inline constexpr std::size_t kPanelRows = 6;
 inline constexpr std::size_t kDotRows = 8;
 /// `panel` works on widths that are a multiple of this.
 inline constexpr std::size_t kPanelStep = 16;
-/// `decode_codes` works on blocks of this many codes.
+/// Rows of codes are filled up to a multiple of this.
 inline constexpr std::size_t kCodeBlock = 16;
+
+/// Rows of weights as codes: w[j * stride + k] is table[field j * stride + k].
+struct CodeRows {
+  const std::uint8_t* fields;  ///< The first field lies in the lowest bits of the first byte.
+  std::size_t stride;          ///< Fields between two rows, a multiple of kCodeBlock.
+  int bits;                    ///< Of a field: 1, 2, 4 or 8.
+  /// The level of each code: 256 for 8 bits, else kCodeBlock, repeating the first 2^bits, so that a
+  /// lookup by four bits need not mask off the neighbours of a field. All are finite.
+  const float* table;
+};
 
 /// The inner loops for one instruction set.
 ///
@@ -52,16 +62,18 @@ struct KernelSet {
                 std::size_t width,
                 float* out) noexcept;
 
-  /// Writes the levels of `blocks` * kCodeBlock codes.
-  /// @param codes  fields of `bits` bits, the first in the lowest bits of the first byte.
-  /// @param bits  1, 2, 4 or 8.
-  /// @param table  the level of each code: 256 for 8 bits, else kCodeBlock, repeating the first
-  ///     2^bits, so that a lookup by four bits need not mask off the neighbours of a field.
-  void (*decode_codes)(const std::uint8_t* codes,
-                       int bits,
-                       std::size_t blocks,
-                       const float* table,
-                       float* out) noexcept;
+  /// What `dot` gives for the levels of `w`, to the bit.
+  void (*dot_codes)(const float* x,
+                    std::size_t x_stride,
+                    std::size_t x_rows,
+                    const CodeRows& w,
+                    std::size_t w_rows,
+                    std::size_t depth,
+                    float* out,
+                    std::size_t out_stride) noexcept;
+
+  /// Writes the levels of `rows` rows, w.stride floats each.
+  void (*decode)(const CodeRows& w, std::size_t rows, float* out) noexcept;
 
   /// Applies `activation` in place.
   void (*activate)(Activation activation, float* values, std::size_t count) noexcept;

@@ -1,7 +1,7 @@
 // The kernels in terms of a vector of kLanes floats. No include guard: each file of one instruction
 // set includes this once, inside its own namespace and under its own target options, after it has
-// defined kLanes, Vec, IntVec, load_part and store_part, and for fields of 1, 2 and 4 bits Levels,
-// load_levels and decode_block.
+// defined kLanes, Vec, IntVec, load_part, store_part, and for fields of 1, 2 and 4 bits Levels (the
+// table of a CodeRows), load_levels and look_up, the levels of the kLanes fields from k on.
 //
 // Nothing of the standard library is called here: a function of its headers compiled under these
 // options could be the copy that the linker keeps for all processors.
@@ -26,12 +26,51 @@ inline float sum_lanes(Vec v) noexcept {
   return lanes[0];
 }
 
+// Rows of weights as `dot` reads them: kLanes at a time, or the `count` that a row ends in. What
+// lies beyond the end is multiplied by zeros.
+struct FloatSource {
+  const float* w;
+  std::size_t stride;
+
+  Vec at(std::size_t row, std::size_t k) const noexcept { return load(w + row * stride + k); }
+  Vec part(std::size_t row, std::size_t k, std::size_t count) const noexcept {
+    return load_part(w + row * stride + k, count);
+  }
+};
+
+template <int Bits>
+struct CodeSource {
+  const std::uint8_t* fields;
+  std::size_t stride;
+  Levels levels;
+
+  explicit CodeSource(const CodeRows& w) noexcept
+      : fields(w.fields), stride(w.stride), levels(load_levels(w.table)) {}
+  Vec at(std::size_t row, std::size_t k) const noexcept {
+    return look_up<Bits>(fields + row * (stride / 8 * Bits), k, levels);
+  }
+  Vec part(std::size_t row, std::size_t k, std::size_t) const noexcept { return at(row, k); }
+};
+
+template <>
+struct CodeSource<8> {
+  CodeRows w;
+
+  explicit CodeSource(const CodeRows& rows) noexcept : w(rows) {}
+  Vec at(std::size_t row, std::size_t k) const noexcept {
+    float levels[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) levels[i] = w.table[w.fields[row * w.stride + k + i]];
+    return load(levels);
+  }
+  Vec part(std::size_t row, std::size_t k, std::size_t) const noexcept { return at(row, k); }
+};
+
 // A tile of WRows x XRows sums stays in registers while k runs.
-template <std::size_t WRows, std::size_t XRows>
+template <std::size_t WRows, std::size_t XRows, typename Source>
 inline void dot_tile(const float* x,
                      std::size_t x_stride,
-                     const float* w,
-                     std::size_t w_stride,
+                     Source w,
+                     std::size_t row,
                      std::size_t depth,
                      float* out,
                      std::size_t out_stride) noexcept {
@@ -43,7 +82,7 @@ inline void dot_tile(const float* x,
     for (std::size_t i = 0; i < XRows; ++i) xs[i] = load(x + i * x_stride + k);
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < WRows; ++j) {
-      const Vec ws = load(w + j * w_stride + k);
+      const Vec ws = w.at(row + j, k);
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < XRows; ++i) sums[j][i] += ws * xs[i];
     }
@@ -55,7 +94,7 @@ inline void dot_tile(const float* x,
     for (std::size_t i = 0; i < XRows; ++i) xs[i] = load_part(x + i * x_stride + k, part);
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < WRows; ++j) {
-      const Vec ws = load_part(w + j * w_stride + k, part);
+      const Vec ws = w.part(row + j, k, part);
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < XRows; ++i) sums[j][i] += ws * xs[i];
     }
@@ -63,28 +102,44 @@ inline void dot_tile(const float* x,
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < XRows; ++i) {
 #pragma GCC unroll 8
-    for (std::size_t j = 0; j < WRows; ++j) out[i * out_stride + j] = sum_lanes(sums[j][i]);
+    for (std::size_t j = 0; j < WRows; ++j) out[i * out_stride + row + j] = sum_lanes(sums[j][i]);
   }
 }
 
-template <std::size_t WRows>
+template <std::size_t WRows, typename Source>
 inline void dot_rows(const float* x,
                      std::size_t x_stride,
                      std::size_t x_rows,
-                     const float* w,
-                     std::size_t w_stride,
+                     Source w,
+                     std::size_t row,
                      std::size_t depth,
                      float* out,
                      std::size_t out_stride) noexcept {
   std::size_t i = 0;
   for (; i + kDotColumns <= x_rows; i += kDotColumns) {
     dot_tile<WRows, kDotColumns>(
-        x + i * x_stride, x_stride, w, w_stride, depth, out + i * out_stride, out_stride);
+        x + i * x_stride, x_stride, w, row, depth, out + i * out_stride, out_stride);
   }
   for (; i < x_rows; ++i) {
-    dot_tile<WRows, 1>(
-        x + i * x_stride, x_stride, w, w_stride, depth, out + i * out_stride, out_stride);
+    dot_tile<WRows, 1>(x + i * x_stride, x_stride, w, row, depth, out + i * out_stride, out_stride);
   }
+}
+
+template <typename Source>
+inline void dot_all(const float* x,
+                    std::size_t x_stride,
+                    std::size_t x_rows,
+                    Source w,
+                    std::size_t w_rows,
+                    std::size_t depth,
+                    float* out,
+                    std::size_t out_stride) noexcept {
+  std::size_t j = 0;
+  for (; j + kDotTile <= w_rows; j += kDotTile) {
+    dot_rows<kDotTile>(x, x_stride, x_rows, w, j, depth, out, out_stride);
+  }
+  for (; j + 2 <= w_rows; j += 2) dot_rows<2>(x, x_stride, x_rows, w, j, depth, out, out_stride);
+  for (; j < w_rows; ++j) dot_rows<1>(x, x_stride, x_rows, w, j, depth, out, out_stride);
 }
 
 inline void dot(const float* x,
@@ -96,15 +151,47 @@ inline void dot(const float* x,
                 std::size_t depth,
                 float* out,
                 std::size_t out_stride) noexcept {
-  std::size_t j = 0;
-  for (; j + kDotTile <= w_rows; j += kDotTile) {
-    dot_rows<kDotTile>(x, x_stride, x_rows, w + j * w_stride, w_stride, depth, out + j, out_stride);
+  dot_all(x, x_stride, x_rows, FloatSource{w, w_stride}, w_rows, depth, out, out_stride);
+}
+
+inline void dot_codes(const float* x,
+                      std::size_t x_stride,
+                      std::size_t x_rows,
+                      const CodeRows& w,
+                      std::size_t w_rows,
+                      std::size_t depth,
+                      float* out,
+                      std::size_t out_stride) noexcept {
+  switch (w.bits) {
+    case 1:
+      return dot_all(x, x_stride, x_rows, CodeSource<1>(w), w_rows, depth, out, out_stride);
+    case 2:
+      return dot_all(x, x_stride, x_rows, CodeSource<2>(w), w_rows, depth, out, out_stride);
+    case 4:
+      return dot_all(x, x_stride, x_rows, CodeSource<4>(w), w_rows, depth, out, out_stride);
+    default:
+      return dot_all(x, x_stride, x_rows, CodeSource<8>(w), w_rows, depth, out, out_stride);
   }
-  for (; j + 2 <= w_rows; j += 2) {
-    dot_rows<2>(x, x_stride, x_rows, w + j * w_stride, w_stride, depth, out + j, out_stride);
-  }
-  for (; j < w_rows; ++j) {
-    dot_rows<1>(x, x_stride, x_rows, w + j * w_stride, w_stride, depth, out + j, out_stride);
+}
+
+// The rows follow each other without a gap, so they are one.
+template <typename Source>
+inline void decode_fields(Source w, std::size_t count, float* out) noexcept {
+#pragma GCC unroll 4
+  for (std::size_t k = 0; k < count; k += kLanes) store(out + k, w.at(0, k));
+}
+
+inline void decode(const CodeRows& w, std::size_t rows, float* out) noexcept {
+  const std::size_t count = rows * w.stride;
+  switch (w.bits) {
+    case 1:
+      return decode_fields(CodeSource<1>(w), count, out);
+    case 2:
+      return decode_fields(CodeSource<2>(w), count, out);
+    case 4:
+      return decode_fields(CodeSource<4>(w), count, out);
+    default:
+      return decode_fields(CodeSource<8>(w), count, out);
   }
 }
 
@@ -174,35 +261,6 @@ inline void panel(const float* w,
       return panel_rows<5>(w, w_stride, columns, depth, width, out);
     default:
       return panel_rows<6>(w, w_stride, columns, depth, width, out);
-  }
-}
-
-template <int Bits>
-inline void decode_fields(const std::uint8_t* codes,
-                          std::size_t blocks,
-                          const float* table,
-                          float* out) noexcept {
-  const Levels levels = load_levels(table);
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < blocks; ++i) {
-    decode_block<Bits>(codes + i * 2 * Bits, levels, out + i * kCodeBlock);
-  }
-}
-
-inline void decode_codes(const std::uint8_t* codes,
-                         int bits,
-                         std::size_t blocks,
-                         const float* table,
-                         float* out) noexcept {
-  switch (bits) {
-    case 1:
-      return decode_fields<1>(codes, blocks, table, out);
-    case 2:
-      return decode_fields<2>(codes, blocks, table, out);
-    case 4:
-      return decode_fields<4>(codes, blocks, table, out);
-    default:
-      for (std::size_t i = 0; i < blocks * kCodeBlock; ++i) out[i] = table[codes[i]];
   }
 }
 
