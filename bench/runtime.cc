@@ -88,7 +88,7 @@ void run_case(benchmark::State& state, Case& test) {
 
   const std::span<const float> in = input;
   const std::span<float> out = output;
-  for (auto _ : state) session.run({&in, 1}, {&out, 1});
+  while (state.KeepRunning()) session.run({&in, 1}, {&out, 1});
   state.SetItemsProcessed(state.iterations() * test.batch);
   state.SetLabel(runnable_kernels().front()->name);
   state.counters["weights_KiB"] = static_cast<double>(session.weight_bytes()) / 1024;
