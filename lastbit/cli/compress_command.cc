@@ -141,7 +141,8 @@ class Compression {
 
   const Graph& reference() const noexcept { return reference_; }
 
-  std::optional<Score> reference_score() {
+  /// Of the network as it stands; nothing where no data was given.
+  std::optional<Score> test_score() {
     if (test_) return evaluate(network_, *test_);
     return std::nullopt;
   }
@@ -173,8 +174,6 @@ class Compression {
     decode(network_.constrained_layers(), method_->deployed(), weights);
   }
 
-  std::optional<Score> score() { return reference_score(); }
-  const Graph& reference() const { return reference_; }
   Graph trained() const { return network_.exported(); }
   Graph compressed() const { return network_.exported(method_->deployed()); }
 
@@ -232,16 +231,15 @@ int compress_command(int argc, char** argv) {
   const std::string out = choice.out.empty() ? folder.file("compressed.onnx").string() : choice.out;
   write_onnx(folder.file("reference.onnx"), compression.reference());
 
-  const std::optional<Score> before = compression.reference_score();
+  const std::optional<Score> before = compression.test_score();
   if (before) std::cerr << "reference: test " << score_text(*before) << "\n";
   compression.run(folder);
   compression.settle();
-  const std::optional<Score> after = compression.score();
+  const std::optional<Score> after = compression.test_score();
 
   const Graph trained = compression.trained();
   Graph compressed = compression.compressed();
   compressed.metadata[kDigestKey] = weights_digest(trained);
-  write_onnx(folder.file("reference.onnx"), compression.reference());
   write_onnx(folder.file("trained.onnx"), trained);
   write_onnx(out, compressed, {.inline_decode = choice.inline_decode});
 
