@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -7,10 +8,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lastbit/base/error.h"
 #include "lastbit/base/random.h"
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
+#include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/graph/onnx.h"
 #include "lastbit/runtime/session.h"
@@ -72,6 +75,7 @@ int bench_command(int argc, char** argv) {
       ->type_name("S");
   line.app().add_flag("--json", json, "Print one JSON object: median_ms, p95_ms, threads");
   if (!line.parse(argc, argv)) return 0;
+  if (std::isnan(seconds)) throw InputError("[bench] --seconds is nan, expected a number");
 
   const Graph graph = read_onnx(model);
   const auto before = std::chrono::steady_clock::now();
@@ -92,7 +96,7 @@ int bench_command(int argc, char** argv) {
                                         {"runs", times.size()},
                                         {"weight_bytes", session.weight_bytes()},
                                         {"arena_bytes", session.arena_bytes()}};
-    std::cout << out.dump() << "\n";
+    std::cout << json_line(out);
     return 0;
   }
   std::cout

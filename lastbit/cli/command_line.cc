@@ -1,16 +1,19 @@
 #include "lastbit/cli/command_line.h"
 
 #include <iostream>
+#include <memory>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
+#include "lastbit/cli/help_format.h"
 
 namespace lastbit {
 
 CommandLine::CommandLine(const std::string& name, const std::string& summary)
     : app_(summary, name) {
-  app_.get_formatter()->column_width(34);
+  app_.formatter(std::make_shared<HelpFormat>());
+  app_.set_help_flag("-h,--help", "Print this text");
   app_.option_defaults()->always_capture_default();
   app_.set_config("--config", "", "Read options from this TOML file")->type_name("FILE");
   app_.add_option("--save-config", save_config_, "Write the options in force to this file")
@@ -25,6 +28,15 @@ bool CommandLine::parse(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     std::cout << app_.help();
     return false;
+  } catch (const CLI::ConfigError& error) {
+    // What CLI11 says of a line or key that it does not know ends in that line or key.
+    constexpr std::string_view kPrefix = "INI was not able to parse ";
+    std::string what = error.what();
+    if (what.starts_with(kPrefix)) {
+      what = cat("'", what.substr(kPrefix.size()), "' is not an option of this command");
+    }
+    throw InputError(
+        cat("[", app_.get_name(), "] ", app_.get_config_ptr()->as<std::string>(), ": ", what));
   } catch (const CLI::ParseError& error) {
     throw InputError(cat("[",
                          app_.get_name(),

@@ -15,6 +15,7 @@
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/digest.h"
+#include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/training.h"
 #include "lastbit/graph/onnx.h"
@@ -103,7 +104,8 @@ void add_options(CLI::App& app, CompressChoice& choice) {
       ->type_name("SCHEDULE");
   app.add_flag("--extragradient,!--no-extragradient",
                choice.methods.admm.extragradient,
-               "admm: two passes a step, predict and correct, or one (default)");
+               "admm: two passes a step, predict and correct, or one")
+      ->default_str(choice.methods.admm.extragradient ? "true" : "false");
   app.add_option("--prediction",
                  choice.methods.admm.prediction,
                  "admm: rate of the prediction, as a multiple of the learning rate");
@@ -132,7 +134,12 @@ class Compression {
       throw InputError(
           cat("[compress] method '", info_.name, "' trains, expected --data with a data set"));
     }
+    if (info_.trains) {
+      trainer_.emplace(network_, *train_, *test_, choice.training.trainer, method_.get());
+    }
   }
+
+  const Graph& reference() const noexcept { return reference_; }
 
   std::optional<Score> reference_score() {
     if (test_) return evaluate(network_, *test_);
@@ -140,8 +147,8 @@ class Compression {
   }
 
   void run(RunFolder& folder) {
-    if (info_.trains) {
-      train(*method_, choice_.training.trainer, "compress", folder);
+    if (trainer_) {
+      run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder);
     } else {
       const torch::NoGradGuard no_gradient;
       method_->begin(network_.constrained());
@@ -154,7 +161,8 @@ class Compression {
         Schedule::parse(cat("cosine:", 0.1 * finish.learning_rate.at(0.0, 0)), "finish");
     finish.seed += 1;
     auto fixed = make_fixed_codes(method_->deployed());
-    train(*fixed, finish, "finish", folder);
+    Trainer finisher(network_, *train_, *test_, finish, fixed.get());
+    run_with_progress(finisher, finish, train_->size(), "finish", folder);
     method_ = std::move(fixed);
   }
 
@@ -171,11 +179,6 @@ class Compression {
   Graph compressed() const { return network_.exported(method_->deployed()); }
 
  private:
-  void train(Method& method, const TrainerOptions& options, const char* phase, RunFolder& folder) {
-    Trainer trainer(network_, *train_, *test_, options, &method);
-    run_with_progress(trainer, options, train_->size(), phase, folder);
-  }
-
   CompressChoice& choice_;
   const MethodInfo& info_;
   Graph reference_;
@@ -183,6 +186,7 @@ class Compression {
   std::unique_ptr<Method> method_;
   std::optional<Batches> train_;
   std::optional<Batches> test_;
+  std::optional<Trainer> trainer_;  // made before any work, so that wrong options are found
 };
 
 nlohmann::ordered_json result_of(const std::string& out,
@@ -223,9 +227,10 @@ int compress_command(int argc, char** argv) {
         cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
   }
   Compression compression(choice);
+  if (!choice.out.empty()) require_writable(choice.out);
   RunFolder folder(choice.run, line.config(), choice.force);
   const std::string out = choice.out.empty() ? folder.file("compressed.onnx").string() : choice.out;
-  require_writable(out);
+  write_onnx(folder.file("reference.onnx"), compression.reference());
 
   const std::optional<Score> before = compression.reference_score();
   if (before) std::cerr << "reference: test " << score_text(*before) << "\n";
@@ -243,7 +248,7 @@ int compress_command(int argc, char** argv) {
   const nlohmann::ordered_json result = result_of(out, choice, before, after);
   folder.write_result(result);
   if (choice.json) {
-    std::cout << result.dump() << "\n";
+    std::cout << json_line(result);
   } else {
     std::cout << fmt::format("{}: {}, {:.1f} times smaller than {}{}\n",
                              out,

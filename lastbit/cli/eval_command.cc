@@ -8,6 +8,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/data_options.h"
+#include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/score.h"
 #include "lastbit/graph/onnx.h"
@@ -46,7 +47,7 @@ int eval_command(int argc, char** argv) {
                                         {"loss", result.loss},
                                         {"examples", result.examples},
                                         {"bytes", std::filesystem::file_size(model)}};
-    std::cout << out.dump() << "\n";
+    std::cout << json_line(out);
   } else {
     std::cout << fmt::format("{}: error {:.2f}% ({} of {}), loss {:.4f}\n",
                              model,

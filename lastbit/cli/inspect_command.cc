@@ -10,6 +10,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
+#include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/table.h"
 #include "lastbit/graph/onnx.h"
@@ -127,7 +128,7 @@ int inspect_command(int argc, char** argv) {
                                         {"ratio", float_bytes / file},
                                         {"parameters", weights},
                                         {"layers", layers}};
-    std::cout << out.dump() << "\n";
+    std::cout << json_line(out);
     return 0;
   }
   Table table(

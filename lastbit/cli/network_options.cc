@@ -35,6 +35,7 @@ std::string architecture_list() {
 std::int64_t parameter_count(const Graph& graph) {
   std::int64_t total = 0;
   for (const auto& [name, initializer] : graph.initializers) {
+    if (name == "input.mean") continue;  // a statistic of the data, not a parameter
     const auto* plain = std::get_if<Tensor>(&initializer);
     if (plain != nullptr && plain->type() != DType::kFloat) continue;
     total += element_count(shape_of(initializer));

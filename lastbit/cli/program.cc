@@ -1,11 +1,15 @@
 #include "lastbit/cli/program.h"
 
-#include <cstdio>
+#include <csignal>
+#include <cstdlib>
 #include <exception>
+#include <fcntl.h>
 #include <iostream>
 #include <new>
 #include <string>
 #include <string_view>
+#include <unistd.h>
+#include <vector>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
@@ -32,11 +36,22 @@ void print_help(std::span<const Command> commands) {
             << "  lastbit verify runs/ternary/compressed.onnx --data digits\n";
 }
 
+// A file opened while a standard stream is closed would take its number, and what is printed would
+// land in that file. Output that is closed is opened for reading, so that printing fails and is
+// reported.
+void keep_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    const int opened = ::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    if (opened != stream) std::abort();  // the lowest free number, by POSIX
+  }
+}
+
 int dispatch(std::span<const Command> commands, int argc, char** argv) {
-  const std::string_view name = argc > 1 ? argv[1] : "--help";
+  const std::string_view name = argc > 1 ? argv[1] : "";
   if (name == "--help" || name == "-h" || name == "help") {
     print_help(commands);
-    return argc > 1 ? 0 : kWrongInput;
+    return 0;
   }
   if (name == "--version") {
     std::cout << "lastbit " << version() << "\n";
@@ -47,7 +62,11 @@ int dispatch(std::span<const Command> commands, int argc, char** argv) {
     if (command.name == name) return command.run(argc - 1, argv + 1);
     known.push_back(command.name);
   }
-  throw InputError(cat("[lastbit] '", name, "' is not a command, expected one of: ", join(known)));
+  throw InputError(cat("[lastbit] ",
+                       argc > 1 ? cat("'", name, "' is not a command") : "no command is given",
+                       ", expected one of: ",
+                       join(known),
+                       " ('lastbit --help' explains them)"));
 }
 
 int report(std::string_view sentence, int code) {
@@ -59,6 +78,9 @@ int report(std::string_view sentence, int code) {
 }  // namespace
 
 int run_program(std::span<const Command> commands, int argc, char** argv) {
+  keep_standard_streams();
+  // A limit on file sizes is then an error of write(), which names the file, and no sudden death.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int code = dispatch(commands, argc, argv);
     std::cout.flush();

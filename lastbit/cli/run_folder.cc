@@ -9,6 +9,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
+#include "lastbit/cli/json_text.h"
 
 namespace lastbit {
 
@@ -32,13 +33,21 @@ RunFolder::RunFolder(std::filesystem::path path, const std::string& config, bool
 }
 
 void RunFolder::log(const nlohmann::ordered_json& entry) {
-  log_ << entry.dump() << "\n" << std::flush;
-  if (!log_)
-    throw InputError(cat("[run] cannot write ", file("log.jsonl").string(), ": disk full?"));
+  const std::string line = json_line(entry);
+  errno = 0;
+  log_ << line << std::flush;
+  if (!log_) {
+    const std::string reason = std::generic_category().message(errno);
+    // What did arrive of the line goes again, so that every line of the log can be read.
+    std::error_code ignored;
+    std::filesystem::resize_file(file("log.jsonl"), log_bytes_, ignored);
+    throw InputError(cat("[run] cannot write ", file("log.jsonl").string(), ": ", reason));
+  }
+  log_bytes_ += line.size();
 }
 
 void RunFolder::write_result(const nlohmann::ordered_json& result) const {
-  write_file(file("result.json"), result.dump(2) + "\n");
+  write_file(file("result.json"), json_line(result));
 }
 
 }  // namespace lastbit

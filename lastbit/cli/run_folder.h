@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -26,6 +27,7 @@ class RunFolder {
  private:
   std::filesystem::path path_;
   std::ofstream log_;
+  std::uintmax_t log_bytes_ = 0;  // whole lines in it
 };
 
 }  // namespace lastbit

@@ -11,6 +11,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/data_options.h"
+#include "lastbit/cli/json_text.h"
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/training.h"
@@ -105,9 +106,9 @@ int train_command(int argc, char** argv) {
   const Batches test(data.test, network.sample_shape(), network.device());
   Trainer trainer(network, train, test, choice.training.trainer);
 
+  if (!choice.out.empty()) require_writable(choice.out);
   RunFolder folder(choice.run, line.config(), choice.force);
   const std::string out = choice.out.empty() ? folder.file("reference.onnx").string() : choice.out;
-  require_writable(out);
   std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test\n",
                            choice.model,
                            network.parameters().numel(),
@@ -122,7 +123,7 @@ int train_command(int argc, char** argv) {
       {"model", out}, {"test", score_json(score)}, {"bytes", std::filesystem::file_size(out)}};
   folder.write_result(result);
   if (choice.json) {
-    std::cout << result.dump() << "\n";
+    std::cout << json_line(result);
   } else {
     std::cout << fmt::format("{}: test {}, {}\n",
                              out,

@@ -59,7 +59,8 @@ void add_training_options(CLI::App& app, TrainingChoice& choice) {
   app.add_option("--weight-decay",
                  trainer.optimizer.weight_decay,
                  "L2 penalty on matrices and kernels, as its gradient's factor");
-  app.add_option("--seed", trainer.seed, "Seed of all random choices");
+  app.add_option("--seed", trainer.seed, "Seed of all random choices")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
   app.add_option("--device", choice.device, "cpu or cuda")

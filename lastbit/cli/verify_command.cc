@@ -17,6 +17,7 @@
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/digest.h"
+#include "lastbit/cli/json_text.h"
 #include "lastbit/cli/score.h"
 #include "lastbit/graph/onnx.h"
 #include "lastbit/train/batches.h"
@@ -35,11 +36,14 @@ struct Check {
   std::string finding;
 };
 
-// The first float initializer of `trained` that `graph` decodes to other bits, or nothing.
+// The first initializer that decodes to other bits in the other graph or is not there, or nothing.
 std::optional<std::string> first_difference(const Graph& graph, const Graph& trained) {
   for (const auto& [name, initializer] : trained.initializers) {
     const Initializer* other = graph.find_initializer(name);
     if (other == nullptr || !(decode(*other) == decode(initializer))) return name;
+  }
+  for (const auto& [name, initializer] : graph.initializers) {
+    if (trained.find_initializer(name) == nullptr) return name;
   }
   return std::nullopt;
 }
@@ -181,7 +185,7 @@ int verify_command(int argc, char** argv) {
       rows.push_back({{"claim", check.claim}, {"holds", check.holds}, {"finding", check.finding}});
     }
     const nlohmann::ordered_json out = {{"model", model}, {"verified", all}, {"checks", rows}};
-    std::cout << out.dump() << "\n";
+    std::cout << json_line(out);
   } else {
     for (const Check& check : checks) {
       std::cout << (check.holds ? "ok    " : "FAIL  ") << check.claim << ": " << check.finding

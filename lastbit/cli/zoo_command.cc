@@ -23,10 +23,12 @@ int zoo_command(int argc, char** argv) {
       ->type_name("NAME");
   line.app().add_option("--out", out, "File to write")->type_name("FILE.onnx");
   add_network_options(line.app(), options);
-  line.app().add_option("--seed", options.seed, "Seed of the random weights");
+  line.app()
+      .add_option("--seed", options.seed, "Seed of the random weights")
+      ->check(CLI::NonNegativeNumber);
   if (!line.parse(argc, argv)) return 0;
 
-  if (name.empty()) {
+  if (name.empty() && out.empty()) {
     std::cout << architecture_list();
     return 0;
   }

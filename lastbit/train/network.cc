@@ -7,6 +7,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/graph/shapes.h"
 #include "lastbit/train/operators.h"
 
 namespace lastbit {
@@ -56,6 +57,7 @@ Network::Network(Graph graph, const std::vector<Constraint>& constraints, torch:
   lay_out_parameters(constraints);
   load_constants();
   compile();
+  infer_shapes(graph_, /*batch=*/1);  // so that shapes that do not fit are named with their node
 }
 
 void Network::lay_out_parameters(const std::vector<Constraint>& constraints) {

@@ -3,26 +3,11 @@
 // Runs the model in ONNX Runtime on every row of the inputs and compares what comes out with the rows
 // of the outputs, which LastBit wrote. Prints one line of JSON. Exit code: 0 if every difference is
 // within the tolerance and no row has its largest value elsewhere, 1 if not, 2 for wrong usage.
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { readNpy } from './npy.mjs';
-
-function parseCommandLine() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      tolerance: { type: 'string', default: '1e-4' },
-      batch: { type: 'string', default: '100' },
-    },
-  });
-  const tolerance = Number(values.tolerance);
-  const batch = Number(values.batch);
-  if (positionals.length !== 3 || !(tolerance >= 0) || !Number.isInteger(batch) || batch < 1) {
-    throw new Error(
-      'usage: node compare.mjs model.onnx inputs.npy outputs.npy [--tolerance 1e-4] [--batch 100]');
-  }
-  return { paths: positionals, tolerance, batch };
-}
 
 function argmax(values) {
   let best = 0;
@@ -30,8 +15,8 @@ function argmax(values) {
   return best;
 }
 
-async function main() {
-  const { paths: [model, inputPath, outputPath], tolerance, batch } = parseCommandLine();
+// What ONNX Runtime makes of `model` against what LastBit wrote; files by their paths.
+export async function compare(model, inputPath, outputPath, { tolerance = 1e-4, batch = 100 } = {}) {
   const inputs = readNpy(inputPath);
   const expected = readNpy(outputPath);
   const rows = inputs.shape[0];
@@ -63,16 +48,48 @@ async function main() {
       if (argmax(ours) !== argmax(theirs)) ++differentClasses;
     }
   }
+  await session.release();
   const ok = maxDifference <= tolerance && differentClasses === 0;
-  const difference = Number.isFinite(maxDifference) ? maxDifference : 'not finite';
-  console.log(JSON.stringify(
-    { model, rows, max_difference: difference, tolerance, different_classes: differentClasses, ok }));
-  return ok ? 0 : 1;
+  return { rows, maxDifference, differentClasses, ok };
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(`compare: ${error.message}`);
-  process.exitCode = 2;
+function parseCommandLine() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      tolerance: { type: 'string', default: '1e-4' },
+      batch: { type: 'string', default: '100' },
+    },
+  });
+  const tolerance = Number(values.tolerance);
+  const batch = Number(values.batch);
+  if (positionals.length !== 3 || !(tolerance >= 0) || !Number.isInteger(batch) || batch < 1) {
+    throw new Error(
+      'usage: node compare.mjs model.onnx inputs.npy outputs.npy [--tolerance 1e-4] [--batch 100]');
+  }
+  return { paths: positionals, tolerance, batch };
+}
+
+async function main() {
+  const { paths, tolerance, batch } = parseCommandLine();
+  const found = await compare(...paths, { tolerance, batch });
+  const difference = Number.isFinite(found.maxDifference) ? found.maxDifference : 'not finite';
+  console.log(JSON.stringify({
+    model: paths[0],
+    rows: found.rows,
+    max_difference: difference,
+    tolerance,
+    different_classes: found.differentClasses,
+    ok: found.ok,
+  }));
+  return found.ok ? 0 : 1;
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    console.error(`compare: ${error.message}`);
+    process.exitCode = 2;
+  }
 }

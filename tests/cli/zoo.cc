@@ -1,0 +1,72 @@
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lastbit/graph/onnx.h"
+#include "tests/cli/program.h"
+
+namespace lastbit {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Zoo = CommandTest;
+
+TEST_F(Zoo, ListsTheArchitectures) {
+  const Finished run = succeed({"zoo"});
+  for (const char* name : {"lenet300", "lenet5", "mlp"}) EXPECT_THAT(run.out, HasSubstr(name));
+}
+
+TEST_F(Zoo, WritesTheSameBytesForTheSameSeed) {
+  for (const char* name : {"lenet300", "lenet5", "mlp"}) {
+    succeed({"zoo", name, "--out", "a.onnx", "--seed", "5"});
+    succeed({"zoo", name, "--out", "b.onnx", "--seed", "5"});
+    EXPECT_EQ(read("a.onnx"), read("b.onnx"));
+    succeed({"zoo", name, "--out", "c.onnx", "--seed", "6"});
+    EXPECT_NE(read("a.onnx"), read("c.onnx"));
+  }
+  EXPECT_THAT(names(), ElementsAre("a.onnx", "b.onnx", "c.onnx"));
+}
+
+TEST_F(Zoo, SaysWhatItWrote) {
+  const Finished run = succeed({"zoo", "lenet300", "--out", "deep/folder/net.onnx"});
+  EXPECT_THAT(run.out, HasSubstr("wrote deep/folder/net.onnx"));
+  EXPECT_THAT(run.out, HasSubstr("266610 parameters"));
+  EXPECT_THAT(run.out, HasSubstr(std::to_string(read("deep/folder/net.onnx").size()) + " bytes"));
+}
+
+TEST_F(Zoo, BuildsTheNetworkAskedFor) {
+  succeed(
+      {"zoo", "mlp", "--out", "m.onnx", "--hidden", "20,6", "--input", "3,8,8", "--classes", "4"});
+  const Graph graph = read_onnx(path("m.onnx"));
+  EXPECT_EQ(to_string(graph.inputs.at(0).dims), "[batch, 3, 8, 8]");
+  EXPECT_EQ(to_string(graph.outputs.at(0).dims), "[batch, 4]");
+  ASSERT_EQ(lowbit_candidates(graph).size(), 3U);
+}
+
+TEST_F(Zoo, RefusesWhatItCannotBuild) {
+  const auto refuse = [&](Words words, const Words& expected) {
+    words.insert(words.begin(), "zoo");
+    expect_refusal(lastbit(words), expected);
+  };
+  refuse({"lenet6", "--out", "m.onnx"}, {"'lenet6'", "lenet300", "lenet5", "mlp"});
+  refuse({"lenet5"}, {"--out"});
+  refuse({"--out", "m.onnx"}, {"[zoo]", "lenet300", "lenet5", "mlp"});
+  refuse({"lenet5", "--out", "m.onnx", "--hidden", "3"}, {"hidden"});
+  refuse({"mlp", "--out", "m.onnx", "--hidden", "0"}, {"fc1 has width 0"});
+  refuse({"mlp", "--out", "m.onnx", "--hidden", "a"}, {"hidden"});
+  refuse({"mlp", "--out", "m.onnx", "--activation", "gelu"}, {"gelu", "relu"});
+  refuse({"mlp", "--out", "m.onnx", "--center", "middle"}, {"middle", "pixel"});
+  refuse({"mlp", "--out", "m.onnx", "--classes", "0"}, {"classes"});
+  refuse({"mlp", "--out", "m.onnx", "--input", "1,-28,28"}, {"-28"});
+  refuse({"mlp", "--out", "m.onnx", "--hidden", "4000000000,4000000000"}, {"fc1", "4000000000"});
+  refuse({"lenet5", "--out", "m.onnx", "--input", "1,4,4"}, {"4"});
+  refuse({"mlp", "--out", "m.onnx", "--seed", "-1"}, {"--seed"});
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace lastbit
