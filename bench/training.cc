@@ -182,6 +182,7 @@ void compare_loops(const std::string& program, int pairs) {
               median(ratios),
               *least,
               *most);
+  std::fflush(stdout);
 }
 
 // The share of a step's time outside forward and backward.
