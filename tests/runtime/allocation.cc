@@ -28,6 +28,9 @@ void* counted(std::size_t size, std::size_t alignment = kAlignment) {
 
 }  // namespace
 
+// GCC sees `free` in what it inlines of a deletion, and `new` in what it does not of an allocation.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 // Every form, so that none of a sanitizer's own meets one of these.
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }

@@ -29,7 +29,7 @@ inline Levels load_levels(const float* table) noexcept { return table; }
 
 template <int Bits>
 inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
-  Vec v;
+  Vec v = {};
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < kLanes; ++i) {
     const std::size_t bit = (k + i) * Bits;
