@@ -11,8 +11,12 @@ if(PROJECT_IS_TOP_LEVEL)
   if(LASTBIT_CCACHE)
     find_program(LASTBIT_CCACHE_PROGRAM ccache)
     if(LASTBIT_CCACHE_PROGRAM)
-      # The sloppiness lets ccache serve objects that were compiled with a precompiled header.
+      # The sloppiness lets ccache serve objects that were compiled with a precompiled header; with the
+      # base folder, a second checkout is served from what the first one compiled.
+      add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
       set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+        CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+        CCACHE_NOHASHDIR=1
         CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
         ${LASTBIT_CCACHE_PROGRAM})
     endif()
