@@ -60,7 +60,7 @@ class Generator {
   }
 
   std::string weights(const Shape& shape, int axis) {
-    const std::string name = constant(shape);
+    std::string name = constant(shape);
     constexpr const char* kSets[] = {"ternary", "binary/channel", "shift:1/channel"};
     if (below(2) == 0) return name;
     const auto projector = parse_projector(kSets[random_.below(std::size(kSets))]);
