@@ -74,8 +74,8 @@ TEST(Session, AllocatesNothingInRun) {
         Graph graph = make_network(architecture.name, {});
         if (packed) graph = reference::quantized(std::move(graph), "ternary");
         Session session(graph, {.batch = 64, .threads = threads});
-        const std::vector<float> input(64 * 784, 0.5F);
-        std::vector<float> output(64 * 10);
+        const std::vector<float> input(std::size_t{64} * 784, 0.5F);
+        std::vector<float> output(std::size_t{64} * 10);
         const std::span<const float> in = input;
         const std::span<float> out = output;
         const std::size_t before = allocations;

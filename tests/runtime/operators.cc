@@ -24,7 +24,8 @@ constexpr std::int64_t kSizes[] = {1, 2, 3, 5, 7, 17, 33};
 
 std::int64_t pick(Random& random) { return kSizes[random.below(std::size(kSizes))]; }
 
-void expect_unary(const std::string& op, std::map<std::string, Attribute, std::less<>> attributes) {
+void expect_unary(const std::string& op,
+                  const std::map<std::string, Attribute, std::less<>>& attributes) {
   Random random(1);
   for (const std::int64_t size : {1, 2, 3, 5, 7, 17, 33, 5000}) {
     SCOPED_TRACE(size);
@@ -126,7 +127,8 @@ TEST(Operators, MatMulWithAConstantOfEveryRank) {
     SCOPED_TRACE(round);
     const std::int64_t depth = pick(random);
     Shape left;
-    for (std::uint64_t i = random.below(3); i > 0; --i) left.push_back(1 + random.below(3));
+    for (std::uint64_t i = random.below(3); i > 0; --i)
+      left.push_back(static_cast<std::int64_t>(1 + random.below(3)));
     left.push_back(depth);
     Shape right = {depth};
     if (random.below(4) > 0) right.push_back(pick(random));

@@ -17,6 +17,7 @@ using reference::single;
 
 std::vector<float> even_levels(int count) {
   std::vector<float> levels;
+  levels.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     levels.push_back(static_cast<float>(2 * i - count + 1) / static_cast<float>(count));
   }
@@ -115,7 +116,7 @@ TEST_P(EveryCodebook, StaysPackedInMemory) {
   // Rows are filled up to blocks of 16 fields. A table of levels and the scales come on top.
   const int levels = codebook().size();
   const std::size_t bits = levels <= 2 ? 1 : levels <= 4 ? 2 : levels <= 16 ? 4 : 8;
-  const std::size_t fields = 400 * 1008 * bits / 8;
+  const std::size_t fields = bits * 400 * 1008 / 8;
   const std::size_t floats =
       (levels <= 16 ? 16 : 256) + (GetParam().per == Granularity::kChannel ? 400 : 1);
   EXPECT_EQ(session.weight_bytes(), fields + floats * sizeof(float));

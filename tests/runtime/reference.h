@@ -92,7 +92,9 @@ inline std::vector<std::vector<float>> random_inputs(const Session& session, Ran
 }
 
 /// Expects a session on `graph` to give the reference's outputs for random inputs.
-inline void expect_agreement(const Graph& graph, Random& random, SessionOptions options = {}) {
+inline void expect_agreement(const Graph& graph,
+                             Random& random,
+                             const SessionOptions& options = {}) {
   Session session(graph, options);
   const auto inputs = random_inputs(session, random);
   const auto outputs = run(session, inputs);
@@ -107,7 +109,7 @@ inline void expect_agreement(const Graph& graph, Random& random, SessionOptions 
   }
 }
 
-inline Node node(std::string op,
+inline Node node(const std::string& op,
                  std::vector<std::string> inputs,
                  std::map<std::string, Attribute, std::less<>> attributes = {},
                  std::string output = "y") {

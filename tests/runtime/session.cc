@@ -27,11 +27,14 @@ std::string refusal(const Graph& graph, const SessionOptions& options = {}) {
   return "no error";
 }
 
-std::string run_refusal(std::vector<std::size_t> inputs, std::vector<std::size_t> outputs) {
+std::string run_refusal(const std::vector<std::size_t>& inputs,
+                        const std::vector<std::size_t>& outputs) {
   Session session(make_network("mlp", {.input = {4}, .classes = 3}), {.batch = 2});
   std::vector<float> memory(100, 0.0F);
   std::vector<std::span<const float>> in;
   std::vector<std::span<float>> out;
+  in.reserve(inputs.size());
+  out.reserve(outputs.size());
   for (const std::size_t size : inputs) in.emplace_back(memory.data(), size);
   for (const std::size_t size : outputs) out.emplace_back(memory.data() + 50, size);
   try {
@@ -200,6 +203,7 @@ TEST(Session, ForksRunAtTheSameTime) {
   const auto inputs = reference::random_inputs(session, random);
   const auto expected = reference::run(session, inputs);
   std::vector<Session> forks;
+  forks.reserve(3);
   for (int i = 0; i < 3; ++i) forks.push_back(session.fork());
   std::vector<std::vector<std::vector<float>>> results(forks.size());
   {

@@ -27,8 +27,8 @@ struct Runnable {
 }  // namespace
 
 std::span<const KernelSet* const> runnable_kernels() noexcept {
-  static const Runnable kRunnable;
-  return std::span(kRunnable.sets).first(kRunnable.count);
+  static const Runnable runnable;
+  return std::span(runnable.sets).first(runnable.count);
 }
 
 }  // namespace lastbit
