@@ -19,7 +19,7 @@ void draw_images(benchmark::State& state) {
   const int threads = static_cast<int>(state.range(0));
   std::vector<std::uint8_t> images(kImages * kPixels);
   std::vector<std::int32_t> labels(kImages);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     parallel_for(kImages, threads, [&](std::size_t begin, std::size_t end) {
       draw_digits(0,
                   DigitsPart::kTrain,

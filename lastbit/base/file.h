@@ -30,8 +30,7 @@ class MappedFile {
 ///
 /// @param pieces  written one after another.
 /// @throws InputError naming the path and the system's reason (no permission, disk full); nothing
-/// is
-///     left behind.
+///     is left behind.
 void write_file(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 void write_file(const std::filesystem::path& path, std::string_view text);
 

@@ -37,8 +37,9 @@ struct CompressChoice {
   std::vector<std::string> codebooks = {"ternary"};
   std::string method = "admm";
   MethodOptions methods;
-  std::string rho = "1e-4..1e-2";
-  std::string project_every = "1epoch";
+  std::string rho;
+  std::string pull = "0.3..5";
+  std::string project_every = "100steps";
   std::int64_t finish_epochs = 1;
 };
 
@@ -93,7 +94,13 @@ void add_options(CLI::App& app, CompressChoice& choice) {
   app.add_option(
          "--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
       ->type_name("LENGTH");
-  app.add_option("--rho", choice.rho, "admm: pull toward the codebook; a schedule over the rounds")
+  app.add_option(
+         "--pull",
+         choice.pull,
+         "admm: share of the gap to the codebook that a round closes, as a rate; a schedule over "
+         "the rounds, from which rho follows")
+      ->type_name("SCHEDULE");
+  app.add_option("--rho", choice.rho, "admm: the penalty itself, in place of --pull")
       ->type_name("SCHEDULE");
   app.add_flag("--extragradient,!--no-extragradient",
                choice.methods.admm.extragradient,
@@ -134,7 +141,8 @@ class Compression {
 
   const Graph& reference() const noexcept { return reference_; }
 
-  std::optional<Score> reference_score() {
+  /// Of the network as it stands; nothing where no data was given.
+  std::optional<Score> test_score() {
     if (test_) return evaluate(network_, *test_);
     return std::nullopt;
   }
@@ -166,7 +174,6 @@ class Compression {
     decode(network_.constrained_layers(), method_->deployed(), weights);
   }
 
-  std::optional<Score> score() { return reference_score(); }
   Graph trained() const { return network_.exported(); }
   Graph compressed() const { return network_.exported(method_->deployed()); }
 
@@ -207,12 +214,13 @@ int compress_command(int argc, char** argv) {
       "Squeezes a trained network to one to three bits a weight and writes it as ONNX.\n"
       "Example: lastbit compress reference.onnx --data mnist --codebook ternary");
   CompressChoice choice;
-  choice.training.learning_rate = "cosine:0.02";
+  choice.training.learning_rate = "cosine:0.05";
   add_options(line.app(), choice);
   if (!line.parse(argc, argv)) return 0;
   apply(choice.training);
   choice.training.trainer.round = parse_round(choice.project_every);
-  choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
+  choice.methods.admm.pull = Schedule::parse(choice.pull, "pull");
+  if (!choice.rho.empty()) choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
   if (choice.run.empty()) {
     choice.run =
         cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
@@ -223,11 +231,11 @@ int compress_command(int argc, char** argv) {
   const std::string out = choice.out.empty() ? folder.file("compressed.onnx").string() : choice.out;
   write_onnx(folder.file("reference.onnx"), compression.reference());
 
-  const std::optional<Score> before = compression.reference_score();
+  const std::optional<Score> before = compression.test_score();
   if (before) std::cerr << "reference: test " << score_text(*before) << "\n";
   compression.run(folder);
   compression.settle();
-  const std::optional<Score> after = compression.score();
+  const std::optional<Score> after = compression.test_score();
 
   const Graph trained = compression.trained();
   Graph compressed = compression.compressed();

@@ -15,10 +15,14 @@ namespace {
 
 std::string residual_text(const std::optional<Residuals>& residuals) {
   if (!residuals) return "";
-  return fmt::format(", residual {:.4f}, flipped {:.2f}%, rho {:.3g}",
-                     residuals->primal,
-                     100.0 * residuals->flipped,
-                     residuals->penalty);
+  return fmt::format("  residual {:.4f}", residuals->primal);
+}
+
+// What an epoch's line tells of the method, beside the residual.
+std::string round_text(const std::optional<Residuals>& residuals) {
+  if (!residuals || residuals->penalty == 0.0) return "";
+  return fmt::format(
+      "  flipped {:.2f}%  rho {:.3g}", 100.0 * residuals->flipped, residuals->penalty);
 }
 
 nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& phase) {
@@ -85,16 +89,17 @@ void run_with_progress(Trainer& trainer,
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
     bar.update(report.at.epoch * train_samples + report.samples,
-               fmt::format("{} epoch {}/{}  loss {:.4f}  error {:.2f}%",
+               fmt::format("{} epoch {}/{}  loss {:.4f}  error {:.2f}%{}",
                            phase,
                            report.at.epoch + 1,
                            options.epochs,
                            report.loss,
-                           100.0 * report.error));
+                           100.0 * report.error,
+                           residual_text(report.residuals)));
   };
   observer.epoch = [&](const EpochReport& report) {
     bar.line(fmt::format(
-        "{} epoch {}/{}: loss {:.4f}, error {:.2f}%; test error {:.2f}%{}, {}, {:.0f} images/s",
+        "{} epoch {}/{}  loss {:.4f}  error {:.2f}%  test error {:.2f}%{}{}  {}  {:.0f} images/s",
         phase,
         report.epoch,
         options.epochs,
@@ -102,6 +107,7 @@ void run_with_progress(Trainer& trainer,
         100.0 * report.error,
         100.0 * report.test.error,
         residual_text(report.residuals),
+        round_text(report.residuals),
         duration_text(report.seconds),
         static_cast<double>(train_samples) / report.seconds));
     folder.log(entry_of(report, phase));

@@ -70,6 +70,7 @@ bool is_known(std::string_view name) noexcept {
 [[noreturn]] void fail_missing(const std::string& name,
                                const std::vector<std::filesystem::path>& searched) {
   std::vector<std::string_view> known;
+  known.reserve(kKnown.size());
   for (const DatasetInfo& row : kKnown) known.push_back(row.name);
   std::vector<std::string> places;
   places.reserve(searched.size());

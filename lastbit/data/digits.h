@@ -34,8 +34,7 @@ void draw_digits(std::uint64_t seed,
 
 /// Reads what follows "digits:" in the name of a data set, such as "seed=3,train=20000,test=2000".
 /// @throws InputError for an unknown or repeated key, with the list of keys, and for a value that
-/// is
-///     no whole number in its range.
+///     is no whole number in its range.
 DigitsOptions parse_digits_options(std::string_view text);
 
 /// Draws both parts on `threads` threads.

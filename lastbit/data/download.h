@@ -48,9 +48,8 @@ std::filesystem::path fetch_dataset(std::string_view name, const FetchOptions& o
 /// ends early, times out or meets a server's error (408, 429, 5xx) is repeated after 0.2 s, then
 /// 0.4 s, 0.8 s, ...; the part that has arrived is kept.
 /// @throws InputError for an answer that a repetition cannot change (404, another protocol than
-/// http
-///     and https, a body larger than expected), for a wrong hash, after which the .part is removed,
-///     for the last failed attempt, and for a folder that cannot be written.
+///     http and https, a body larger than expected), for a wrong hash, after which the .part is
+///     removed, for the last failed attempt, and for a folder that cannot be written.
 void fetch_files(std::span<const RemoteFile> files, const FetchOptions& options);
 
 }  // namespace lastbit

@@ -12,9 +12,9 @@ namespace {
 
 constexpr int kSide = kDigitsSide;
 constexpr int kPixels = kSide * kSide;
-constexpr int kSteps = 4;            // straight pieces between two points of a spline
-constexpr int kFieldSide = 4;        // nodes of the elastic field in each direction
-constexpr float kEdgeSpread = 2.0F;  // the pen's edge fades over this many widths of its blur
+constexpr int kSteps = 4;              // straight pieces between two points of a spline
+constexpr std::size_t kFieldSide = 4;  // nodes of the elastic field in each direction
+constexpr float kEdgeSpread = 2.0F;    // the pen's edge fades over this many widths of its blur
 
 struct Vec {
   float x = 0.0F;
@@ -63,18 +63,17 @@ class Warp {
     const auto [column, wx] = weights(p.x);
     const auto [row, wy] = weights(p.y);
     Vec sum;
-    for (int i = 0; i < 3; ++i) {
-      for (int j = 0; j < 3; ++j) {
-        sum = sum +
-              wy[i] * wx[j] * field_[static_cast<std::size_t>((row + i) * kFieldSide + column + j)];
+    for (std::size_t i = 0; i < 3; ++i) {
+      for (std::size_t j = 0; j < 3; ++j) {
+        sum = sum + wy[i] * wx[j] * field_[(row + i) * kFieldSide + column + j];
       }
     }
     return sum;
   }
 
-  static std::pair<int, std::array<float, 3>> weights(float at) {
-    const float place = std::clamp(at, 0.0F, 1.0F) * (kFieldSide - 2);
-    const int cell = std::min(static_cast<int>(place), kFieldSide - 3);
+  static std::pair<std::size_t, std::array<float, 3>> weights(float at) {
+    const float place = std::clamp(at, 0.0F, 1.0F) * static_cast<float>(kFieldSide - 2);
+    const std::size_t cell = std::min(static_cast<std::size_t>(place), kFieldSide - 3);
     const float t = place - static_cast<float>(cell);
     const float u = 1.0F - t;
     return {cell, {0.5F * u * u, 0.5F + t * u, 0.5F * t * t}};

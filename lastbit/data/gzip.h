@@ -18,8 +18,7 @@ using PromisedSize = std::function<std::uint64_t(std::span<const std::byte> head
 /// bytes cannot keep.
 /// @param header_size  bytes that `promised` looks at.
 /// @throws InputError if the file cannot be read; FormatError if it is empty, cut off, damaged or
-/// of
-///     another size than its header promises.
+///     of another size than its header promises.
 std::vector<std::byte> read_unpacked(const std::filesystem::path& path,
                                      std::size_t header_size,
                                      const PromisedSize& promised);

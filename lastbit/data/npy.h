@@ -22,8 +22,8 @@ struct NpyArray {
 /// @param bytes  the whole file; outlives the result.
 /// @param where  names the file in messages.
 /// @throws FormatError if the header is not as specified, if the order is Fortran's or big-endian,
-/// if
-///     the element type is not b1, u1 to u8, i1 to i8, f4 or f8, or if the data have another size.
+///     if the element type is not b1, u1 to u8, i1 to i8, f4 or f8, or if the data have another
+///     size.
 NpyArray parse_npy(std::span<const std::byte> bytes, const std::string& where);
 
 /// Numbers as floats: f4 and f8, rounded to nearest.

@@ -16,8 +16,7 @@ class Npz {
  public:
   /// Reads the list of entries.
   /// @throws InputError if the file cannot be read; FormatError if it is no zip file, is cut off,
-  /// or
-  ///     is split, encrypted or larger than 4 GiB (zip64).
+  ///     or is split, encrypted or larger than 4 GiB (zip64).
   explicit Npz(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const noexcept { return path_; }

@@ -151,10 +151,9 @@ void parse_attribute(data_view bytes, Node& node, const std::filesystem::path& f
     if (at(m, AttributeField::kReference)) return a.is_reference = true, m.skip(), true;
     return take_value(m, a);
   });
-  const auto place = [&] {
-    return cat("[onnx] node ", describe(node), ": attribute '", a.name, "'");
-  };
-  if (a.is_reference) throw FormatError(cat(place(), " refers to a function's, outside of one"));
+  const auto place = [&] { return cat("node ", describe(node), ": attribute '", a.name, "'"); };
+  if (a.is_reference)
+    throw FormatError(cat("[onnx] ", place(), " refers to a function's, outside of one"));
   Attribute value;
   switch (a.type == 0 ? a.seen : a.type) {
     case 1:
@@ -167,11 +166,11 @@ void parse_attribute(data_view bytes, Node& node, const std::filesystem::path& f
       value = std::move(a.text);
       break;
     case 4:
-      value = parse_tensor(a.tensor, place().substr(7) + ", tensor", folder).tensor;
+      value = parse_tensor(a.tensor, cat(place(), ", tensor"), folder).tensor;
       break;
     case 5:
     case 10:
-      throw InputError(cat(place(), " is a subgraph, which is not supported"));
+      throw InputError(cat("[onnx] ", place(), " is a subgraph, which is not supported"));
     case 6:
       value = std::move(a.floats);
       break;
@@ -182,10 +181,10 @@ void parse_attribute(data_view bytes, Node& node, const std::filesystem::path& f
       value = std::move(a.texts);
       break;
     default:
-      throw InputError(cat(place(), " is of kind ", a.type, ", which is not supported"));
+      throw InputError(cat("[onnx] ", place(), " is of kind ", a.type, ", which is not supported"));
   }
   if (!node.attributes.emplace(a.name, std::move(value)).second) {
-    throw FormatError(cat(place(), " is given twice"));
+    throw FormatError(cat("[onnx] ", place(), " is given twice"));
   }
 }
 

@@ -1,7 +1,9 @@
 #include "lastbit/method/admm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "lastbit/base/error.h"
@@ -47,7 +49,8 @@ class Admm final : public Method {
   //     w_p = w - beta_p (grad f(w) + rho (w - z + u)),
   // from whose gradient the optimizer then steps at w (section 3.3.1).
   void after_backward(const Progress& at, int pass) override {
-    add_pull(w_.gradient, w_.value, target_, rho(at));
+    settle_rho(at);
+    add_pull(w_.gradient, w_.value, target_, rho_);
     if (!options_.extragradient) return;
     if (pass == 0) {
       start_.defined() ? start_.copy_(w_.value) : start_ = w_.value.clone();
@@ -63,30 +66,46 @@ class Admm final : public Method {
     decode(w_.layers, low_bit_, z_);
     u_.add_(w_.value).sub_(z_);
 
+    settle_rho(at);
     Progress next = at;
     ++next.round;
-    u_.mul_(rho(at) / rho(next));
+    const double rho = std::exchange(rho_, rho_in(next));
+    // A cosine ends at 0, where the pull is gone and no rescaling keeps the multiplier.
+    if (rho_ > 0.0) u_.mul_(rho / rho_);
     torch::sub_out(target_, z_, u_);
-    return residuals(w_.value, z_, z_before, before, low_bit_, rho(at));
+    return residuals(w_.value, z_, z_before, before, low_bit_, rho);
   }
 
   const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
 
-  std::map<std::string, torch::Tensor> state() const override { return {{"z", z_}, {"u", u_}}; }
+  std::map<std::string, torch::Tensor> state() const override {
+    return {{"z", z_.clone()}, {"u", u_.clone()}, {"rho", torch::tensor(rho_, torch::kFloat64)}};
+  }
 
   void load(const std::map<std::string, torch::Tensor>& state) override {
     z_.copy_(state.at("z"));
     u_.copy_(state.at("u"));
+    rho_ = state.at("rho").item<double>();
     torch::sub_out(target_, z_, u_);
     low_bit_ = project(w_.layers, z_);
   }
 
  private:
-  double rho(const Progress& at) const {
-    const double fraction = at.total_rounds > 1 ? static_cast<double>(at.round) /
-                                                      static_cast<double>(at.total_rounds - 1)
-                                                : 0.0;
-    return options_.rho.at(std::min(1.0, fraction), at.round);
+  void settle_rho(const Progress& at) {
+    if (rho_ == 0.0) rho_ = rho_in(at);
+  }
+
+  // rho of the round that `at` stands in; constant within a round.
+  double rho_in(const Progress& at) const {
+    const double rounds = static_cast<double>(std::max<std::int64_t>(1, at.total_rounds - 1));
+    const double share = std::min(1.0, static_cast<double>(at.round) / rounds);
+    if (options_.rho) return options_.rho->at(share, at.round);
+    if (!(at.step_size > 0.0)) {
+      throw InputError(cat("[admm] the step size is ",
+                           at.step_size,
+                           ", expected a positive number to derive rho from, or rho itself"));
+    }
+    return options_.pull.at(share, at.round) / (at.step_size * static_cast<double>(at.round_steps));
   }
 
   AdmmOptions options_;
@@ -96,6 +115,7 @@ class Admm final : public Method {
   torch::Tensor u_;                 // (total) scaled dual
   torch::Tensor target_;            // (total) z - u
   torch::Tensor start_;             // (total) w before the prediction
+  double rho_ = 0.0;                // of the round at hand; 0 before the first step
 };
 
 }  // namespace

@@ -45,8 +45,8 @@ class Method {
   /// What is evaluated and what is packed: one for each layer.
   virtual const std::vector<Quantized>& deployed() const noexcept = 0;
 
-  /// All that must be saved, beside the weights, to go on later as if never stopped. `load` takes
-  /// it back after `begin`.
+  /// Copies of all that must be saved, beside the weights, to go on later as if never stopped.
+  /// `load` takes it back after `begin`.
   virtual std::map<std::string, torch::Tensor> state() const = 0;
   virtual void load(const std::map<std::string, torch::Tensor>& state) = 0;
 };

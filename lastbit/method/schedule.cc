@@ -1,6 +1,7 @@
 #include "lastbit/method/schedule.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <numbers>
@@ -26,11 +27,25 @@ double parse_positive(std::string_view text, std::string_view whole, std::string
   return value;
 }
 
+// The shortest text that reads back as the same number.
+std::string shortest(double value) {
+  std::array<char, 32> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
+
 }  // namespace
 
 double Progress::fraction() const noexcept {
   if (total_steps <= 0) return 0.0;
   return std::min(1.0, static_cast<double>(step) / static_cast<double>(total_steps));
+}
+
+Schedule Schedule::geometric(double first, double last) noexcept {
+  Schedule schedule(first);
+  schedule.kind_ = Kind::kGeometric;
+  schedule.last_ = last;
+  return schedule;
 }
 
 Schedule Schedule::parse(std::string_view text, std::string_view option) {
@@ -72,13 +87,13 @@ std::string Schedule::text() const {
     case Kind::kConstant:
       break;
     case Kind::kGeometric:
-      return cat(first_, "..", last_);
+      return cat(shortest(first_), "..", shortest(last_));
     case Kind::kFactor:
-      return cat(first_, "*", last_);
+      return cat(shortest(first_), "*", shortest(last_));
     case Kind::kCosine:
-      return cat("cosine:", first_);
+      return cat("cosine:", shortest(first_));
   }
-  return cat(first_);
+  return shortest(first_);
 }
 
 }  // namespace lastbit

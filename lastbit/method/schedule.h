@@ -14,7 +14,11 @@ struct Progress {
   std::int64_t epoch = 0;        ///< Passes over the data done.
   std::int64_t round = 0;        ///< Projections done since `begin`.
   std::int64_t total_rounds = 0;
-  double learning_rate = 0.0;  ///< That of the coming step.
+  std::int64_t round_steps = 1;  ///< Optimizer steps in a round.
+  double learning_rate = 0.0;    ///< That of the coming step, or of the last one after a step.
+  /// How far a gradient of 1 moves a weight in a step in the long run: the learning rate over
+  /// (1 - momentum) for SGD.
+  double step_size = 0.0;
 
   /// Share of the run that is done, in [0, 1].
   double fraction() const noexcept;
@@ -32,6 +36,9 @@ class Schedule {
   Schedule(double value) noexcept
       : first_(value), last_(value) {}  // NOLINT(google-explicit-constructor)
 
+  /// From `first` to `last` by equal factors; both positive.
+  static Schedule geometric(double first, double last) noexcept;
+
   /// @throws InputError, naming `option`, if the text is not one of the forms or a number is not
   ///     positive and finite.
   static Schedule parse(std::string_view text, std::string_view option);
@@ -39,6 +46,7 @@ class Schedule {
   /// @param period  whole epochs or rounds done, for the form with a factor.
   double at(double fraction, std::int64_t period) const noexcept;
 
+  /// A text from which `parse` makes the same schedule.
   std::string text() const;
 
  private:

@@ -8,9 +8,9 @@
 namespace lastbit {
 namespace {
 
-// Floats of the columns of one tile: 128 KiB, which stays in a second-level cache beside the
+// Floats of the columns of one tile: 256 KiB, which stays in a second-level cache beside the
 // weights.
-constexpr std::size_t kTileFloats = 32768;
+constexpr std::size_t kTileFloats = 65536;
 constexpr std::size_t kSmallestTile = 64;
 
 // A convolution as a product of matrices. The pixels of all results of the batch are cut into
@@ -148,7 +148,11 @@ class ConvStep final : public Step {
     for (std::ptrdiff_t i = x; i < low; ++i) *out++ = 0.0F;
     // `row + position` may lie outside the row where nothing is read, so no pointer is made of it.
     const std::ptrdiff_t start = x_.position(low, kx);
-    for (std::ptrdiff_t i = 0; i < high - low; ++i) out[i] = row[start + i * x_.stride];
+    if (x_.stride == 1) {
+      if (low < high) std::copy_n(row + start, high - low, out);
+    } else {
+      for (std::ptrdiff_t i = 0; i < high - low; ++i) out[i] = row[start + i * x_.stride];
+    }
     out += high - low;
     for (std::ptrdiff_t i = high; i < end; ++i) *out++ = 0.0F;
   }

@@ -28,10 +28,7 @@ class LinearStep final : public Step {
         columns_(columns),
         options_(o),
         input_(request.inputs[0].slot),
-        output_(request.output.slot) {
-    factors_.resize(columns);
-    for (std::size_t j = 0; j < columns; ++j) factors_[j] = o.alpha * weights_.scale(j);
-  }
+        output_(request.output.slot) {}
 
   std::size_t units() const noexcept override { return (columns_ + kDotRows - 1) / kDotRows; }
   double work() const noexcept override {
@@ -39,7 +36,7 @@ class LinearStep final : public Step {
            static_cast<double>(weights_.depth());
   }
   std::size_t scratch_floats() const noexcept override {
-    return weights_.buffer_floats(kDotRows) +
+    return weights_.dot_buffer_floats(options_.rows) +
            (options_.transpose_input ? options_.rows * weights_.depth() : 0);
   }
   std::size_t weight_bytes() const noexcept override { return weights_.bytes(); }
@@ -52,7 +49,7 @@ class LinearStep final : public Step {
     const std::size_t depth = weights_.depth();
     const float* input = frame.read(input_);
     if (options_.transpose_input) {
-      float* rows = scratch + weights_.buffer_floats(kDotRows);
+      float* rows = scratch + weights_.dot_buffer_floats(options_.rows);
       for (std::size_t i = 0; i < options_.rows; ++i) {
         for (std::size_t k = 0; k < depth; ++k) rows[i * depth + k] = input[k * options_.rows + i];
       }
@@ -62,16 +59,8 @@ class LinearStep final : public Step {
     for (std::size_t unit = begin; unit < end; ++unit) {
       const std::size_t first = unit * kDotRows;
       const std::size_t count = std::min(kDotRows, columns_ - first);
-      const float* weights = weights_.read(*frame.kernels, first, count, scratch);
-      frame.kernels->dot(input,
-                         depth,
-                         options_.rows,
-                         weights,
-                         weights_.stride(),
-                         count,
-                         depth,
-                         output + first,
-                         columns_);
+      weights_.dot(
+          *frame.kernels, input, options_.rows, first, count, scratch, output + first, columns_);
       finish(frame, output, first, count);
     }
   }
@@ -81,10 +70,12 @@ class LinearStep final : public Step {
               float* output,
               std::size_t first,
               std::size_t count) const noexcept {
+    float factors[kDotRows];
+    for (std::size_t j = 0; j < count; ++j) factors[j] = options_.alpha * weights_.scale(first + j);
     const float* bias = options_.bias_slot < 0 ? nullptr : frame.read(options_.bias_slot);
     for (std::size_t i = 0; i < options_.rows; ++i) {
       float* row = output + i * columns_ + first;
-      for (std::size_t j = 0; j < count; ++j) row[j] *= factors_[first + j];
+      for (std::size_t j = 0; j < count; ++j) row[j] *= factors[j];
       if (bias != nullptr) {
         const float* from = bias + i * options_.bias_row_stride;
         for (std::size_t j = 0; j < count; ++j) {
@@ -100,7 +91,6 @@ class LinearStep final : public Step {
   LinearOptions options_;
   int input_;
   int output_;
-  std::vector<float> factors_;  // (columns)
 };
 
 // The product of two computed matrices, in batches that are broadcast as numpy.matmul does.

@@ -118,9 +118,6 @@ class SoftmaxStep final : public Step {
 }  // namespace
 
 std::unique_ptr<const Step> make_normalization(const StepRequest& request) {
-  if (int_attribute(*request.node, "training_mode", 0) != 0) {
-    refuse(*request.node, "attribute 'training_mode' is 1, expected 0: the runtime only infers");
-  }
   return std::make_unique<NormalizationStep>(request);
 }
 

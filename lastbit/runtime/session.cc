@@ -31,6 +31,17 @@ std::unique_ptr<std::byte, ArenaDelete> make_arena(std::size_t bytes) {
   return std::unique_ptr<std::byte, ArenaDelete>(static_cast<std::byte*>(memory));
 }
 
+const KernelSet& find_kernels(const std::string& name) {
+  const std::span<const KernelSet* const> sets = runnable_kernels();
+  if (name == "fastest") return *sets.front();
+  std::vector<std::string> known = {"fastest"};
+  for (const KernelSet* set : sets) {
+    if (name == set->name) return *set;
+    known.emplace_back(set->name);
+  }
+  throw InputError(cat("[runtime] the kernels are '", name, "', expected one of ", join(known)));
+}
+
 template <typename Spans>
 void check_ports(const char* kind, std::span<const Port> ports, const Spans& given) {
   if (given.size() != ports.size()) {
@@ -56,9 +67,10 @@ void check_ports(const char* kind, std::span<const Port> ports, const Spans& giv
 
 class Session::Impl {
  public:
-  Impl(std::shared_ptr<const Plan> plan, int threads)
+  Impl(std::shared_ptr<const Plan> plan, int threads, const KernelSet& kernels)
       : plan_(std::move(plan)),
         threads_(threads),
+        kernels_(&kernels),
         arena_(make_arena(plan_->arena_bytes)),
         values_(plan_->constants),
         workers_(threads) {
@@ -68,7 +80,7 @@ class Session::Impl {
     }
   }
 
-  std::unique_ptr<Impl> fork() const { return std::make_unique<Impl>(plan_, threads_); }
+  std::unique_ptr<Impl> fork() const { return std::make_unique<Impl>(plan_, threads_, *kernels_); }
   const Plan& plan() const noexcept { return *plan_; }
 
   void run(std::span<const std::span<const float>> inputs,
@@ -113,7 +125,7 @@ class Session::Impl {
 
   std::shared_ptr<const Plan> plan_;
   int threads_;
-  const KernelSet* kernels_ = &best_kernels();
+  const KernelSet* kernels_;
   std::unique_ptr<std::byte, ArenaDelete> arena_;
   std::vector<const float*> values_;  // (slots)
   Workers workers_;
@@ -132,7 +144,8 @@ Session::Session(const Graph& graph, const SessionOptions& options) {
     throw InputError(cat(
         "[runtime] the number of threads is ", options.threads, ", expected 1 to ", kMostThreads));
   }
-  impl_ = std::make_unique<Impl>(make_plan(graph, options), options.threads);
+  const KernelSet& kernels = find_kernels(options.kernels);
+  impl_ = std::make_unique<Impl>(make_plan(graph, options), options.threads, kernels);
 }
 
 Session Session::fork() const { return Session(impl_->fork()); }

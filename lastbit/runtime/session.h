@@ -15,6 +15,9 @@ namespace lastbit {
 struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
   int threads = 1;         ///< Results do not depend on it.
+  /// Instruction set: "avx512", "avx2", "baseline" or "scalar" (plain loops, the definition of the
+  /// others, slow), as far as this processor has it. Results differ in the last bits.
+  std::string kernels = "fastest";
 };
 
 /// An input or output of a session, of known shape.

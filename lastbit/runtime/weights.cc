@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "lastbit/quant/digits.h"
-
 namespace lastbit {
 namespace {
+
+// From so many rows of inputs on, decoding once takes less time than looking up for each few.
+constexpr std::size_t kDecodedRows = 4;
 
 template <typename T>
 std::vector<T> transpose(std::span<const T> from, std::size_t rows, std::size_t columns) {
@@ -26,19 +27,21 @@ bool scales_rows(const LowBitTensor& tensor, std::size_t rows, bool transposed) 
          tensor.scale_shape[axis] == static_cast<std::int64_t>(rows);
 }
 
-// Levels of every byte's digits. Bytes that no packing contains stay 0.
-std::vector<float> digit_table(const Codebook& codebook) {
-  const int radix = codebook.size();
-  const int digits = digits_per_byte(radix);
-  std::size_t bytes = 1;
-  for (int d = 0; d < digits; ++d) bytes *= static_cast<std::size_t>(radix);
-  std::vector<float> table(256 * kDigitSlots, 0.0F);
-  std::vector<Code> codes(static_cast<std::size_t>(digits));
-  for (std::size_t byte = 0; byte < bytes; ++byte) {
-    const auto value = static_cast<std::uint8_t>(byte);
-    unpack({&value, 1}, radix, 0, codes);
-    for (std::size_t d = 0; d < codes.size(); ++d) {
-      table[byte * kDigitSlots + d] = codebook[codes[d]];
+// Bits of a field that holds each code below `levels`.
+int field_bits(int levels) noexcept {
+  if (levels <= 2) return 1;
+  if (levels <= 4) return 2;
+  return levels <= 16 ? 4 : 8;
+}
+
+// The table of CodeRows. Codes that the codebook lacks have level 0.
+std::vector<float> level_table(const Codebook& codebook, int bits) {
+  const std::size_t codes = std::size_t{1} << static_cast<unsigned>(bits);
+  std::vector<float> table(std::max(codes, kCodeBlock), 0.0F);
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const std::size_t code = i % codes;
+    if (code < static_cast<std::size_t>(codebook.size())) {
+      table[i] = codebook[static_cast<Code>(code)];
     }
   }
   return table;
@@ -65,44 +68,62 @@ void WeightRows::keep_floats(const Tensor& tensor, bool transposed) {
 }
 
 void WeightRows::keep_codes(const LowBitTensor& tensor, bool transposed) {
-  const int radix = tensor.codebook.size();
   std::vector<Code> codes = unpack_lowbit(tensor).codes;
   if (transposed) codes = transpose(std::span<const Code>(codes), depth_, rows_);
 
-  digits_ = digits_per_byte(radix);
-  row_bytes_ = packed_size(depth_, radix);
-  bytes_.reserve(rows_ * row_bytes_);
+  bits_ = field_bits(tensor.codebook.size());
+  const auto bits = static_cast<std::size_t>(bits_);
+  stride_ = (depth_ + kCodeBlock - 1) / kCodeBlock * kCodeBlock;
+  fields_.assign(rows_ * stride_ * bits / 8, 0);
   for (std::size_t row = 0; row < rows_; ++row) {
-    const auto packed = pack(std::span<const Code>(codes).subspan(row * depth_, depth_), radix);
-    bytes_.insert(bytes_.end(), packed.begin(), packed.end());
+    for (std::size_t k = 0; k < depth_; ++k) {
+      const std::size_t bit = (row * stride_ + k) * bits;
+      fields_[bit / 8] |= static_cast<std::uint8_t>(codes[row * depth_ + k] << (bit % 8));
+    }
   }
-  table_ = digit_table(tensor.codebook);
-  scales_ =
-      tensor.scales.size() == 1 ? std::vector<float>(rows_, tensor.scales.front()) : tensor.scales;
-  // A multiple of 16 keeps rows on the alignment of the arena.
-  const std::size_t floats = row_bytes_ * static_cast<std::size_t>(digits_) + kDigitSlots;
-  stride_ = (floats + 15) / 16 * 16;
+  table_ = level_table(tensor.codebook, bits_);
+  scales_ = tensor.scales;
+}
+
+std::size_t WeightRows::dot_buffer_floats(std::size_t x_rows) const noexcept {
+  return x_rows < kDecodedRows ? 0 : buffer_floats(kDotRows);
+}
+
+CodeRows WeightRows::codes(std::size_t first) const noexcept {
+  return {.fields = fields_.data() + first * stride_ / 8 * static_cast<std::size_t>(bits_),
+          .stride = stride_,
+          .bits = bits_,
+          .table = table_.data()};
 }
 
 const float* WeightRows::read(const KernelSet& kernels,
                               std::size_t first,
                               std::size_t rows,
                               float* buffer) const noexcept {
-  if (table_.empty())
-    return reinterpret_cast<const float*>(floats_.bytes().data()) + first * depth_;
-  for (std::size_t row = 0; row < rows; ++row) {
-    kernels.decode_digits(bytes_.data() + (first + row) * row_bytes_,
-                          row_bytes_,
-                          digits_,
-                          table_.data(),
-                          buffer + row * stride_);
-  }
+  if (!coded()) return reinterpret_cast<const float*>(floats_.bytes().data()) + first * depth_;
+  kernels.decode(codes(first), rows, buffer);
   return buffer;
 }
 
+void WeightRows::dot(const KernelSet& kernels,
+                     const float* x,
+                     std::size_t x_rows,
+                     std::size_t first,
+                     std::size_t rows,
+                     float* buffer,
+                     float* out,
+                     std::size_t out_stride) const noexcept {
+  if (coded() && x_rows < kDecodedRows) {
+    kernels.dot_codes(x, depth_, x_rows, codes(first), rows, depth_, out, out_stride);
+    return;
+  }
+  const float* w = read(kernels, first, rows, buffer);
+  kernels.dot(x, depth_, x_rows, w, stride_, rows, depth_, out, out_stride);
+}
+
 std::size_t WeightRows::bytes() const noexcept {
-  if (table_.empty()) return floats_.bytes().size();
-  return bytes_.size() + (table_.size() + scales_.size()) * sizeof(float);
+  if (!coded()) return floats_.bytes().size();
+  return fields_.size() + (table_.size() + scales_.size()) * sizeof(float);
 }
 
 }  // namespace lastbit

@@ -112,8 +112,11 @@ OperatorCall batch_norm(const Context& context) {
   // ONNX: running = running * momentum + batch * (1 - momentum); LibTorch names the other share.
   const double momentum = 1.0 - float_attribute(context.node, "momentum", 0.9F);
   return [=, training = context.training](Inputs in) {
+    // One value a channel, as in a last batch of one sample, has no variance: it would turn the
+    // running one into NaN.
+    const bool by_batch = *training && in[0].numel() > in[0].size(1);
     return at::batch_norm(
-        in[0], in[1], in[2], in[3], in[4], *training, momentum, epsilon, /*cudnn_enabled=*/true);
+        in[0], in[1], in[2], in[3], in[4], by_batch, momentum, epsilon, /*cudnn_enabled=*/true);
   };
 }
 

@@ -79,8 +79,13 @@ class Sgd final : public Optimizer {
     });
   }
 
+  double step_size(double learning_rate) const noexcept override {
+    return learning_rate / (1.0 - options_.momentum);
+  }
   void reset() override { velocity_.zero_(); }
-  std::map<std::string, torch::Tensor> state() const override { return {{"velocity", velocity_}}; }
+  std::map<std::string, torch::Tensor> state() const override {
+    return {{"velocity", velocity_.clone()}};
+  }
   void load(const std::map<std::string, torch::Tensor>& state) override {
     velocity_.copy_(state.at("velocity"));
   }
@@ -97,15 +102,17 @@ LASTBIT_VECTORIZE void adam_loop(float* __restrict w,
                                  float* __restrict square,
                                  std::int64_t count,
                                  float beta1,
+                                 float rest1,
                                  float beta2,
+                                 float rest2,
                                  float rate,
                                  float root_correction,
                                  float epsilon,
                                  float decay) {
   for (std::int64_t i = 0; i < count; ++i) {
     const float slope = g[i] + decay * w[i];
-    mean[i] = beta1 * mean[i] + (1.0F - beta1) * slope;
-    square[i] = beta2 * square[i] + (1.0F - beta2) * slope * slope;
+    mean[i] = beta1 * mean[i] + rest1 * slope;
+    square[i] = beta2 * square[i] + rest2 * slope * slope;
     w[i] -= rate * mean[i] / (std::sqrt(square[i]) * root_correction + epsilon);
   }
 }
@@ -133,7 +140,9 @@ class Adam final : public Optimizer {
                   square_.data_ptr<float>() + begin,
                   end - begin,
                   static_cast<float>(options_.beta1),
+                  static_cast<float>(1.0 - options_.beta1),
                   static_cast<float>(options_.beta2),
+                  static_cast<float>(1.0 - options_.beta2),
                   static_cast<float>(rate),
                   static_cast<float>(root_correction),
                   static_cast<float>(options_.epsilon),
@@ -150,13 +159,14 @@ class Adam final : public Optimizer {
     });
   }
 
+  double step_size(double learning_rate) const noexcept override { return learning_rate; }
   void reset() override {
     mean_.zero_();
     square_.zero_();
     steps_ = 0;
   }
   std::map<std::string, torch::Tensor> state() const override {
-    return {{"mean", mean_}, {"square", square_}, {"steps", torch::tensor(steps_)}};
+    return {{"mean", mean_.clone()}, {"square", square_.clone()}, {"steps", torch::tensor(steps_)}};
   }
   void load(const std::map<std::string, torch::Tensor>& state) override {
     mean_.copy_(state.at("mean"));

@@ -29,10 +29,12 @@ class Optimizer {
 
   /// @param learning_rate  not negative.
   virtual void step(double learning_rate) = 0;
+  /// How far a constant gradient of 1 moves a parameter in a step once momentum has built up.
+  virtual double step_size(double learning_rate) const noexcept = 0;
   /// Forgets momentum and moments, as if new.
   virtual void reset() = 0;
 
-  /// All that must be saved to go on later as if never stopped.
+  /// Copies of all that must be saved to go on later as if never stopped.
   virtual std::map<std::string, torch::Tensor> state() const = 0;
   virtual void load(const std::map<std::string, torch::Tensor>& state) = 0;
 };

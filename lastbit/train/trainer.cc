@@ -43,8 +43,8 @@ Trainer::Trainer(Network& network,
 
   const std::int64_t steps = divide_up(train_.size(), options_.batch);
   at_.total_steps = options_.epochs * steps;
-  round_steps_ = options_.round.count * (options_.round.epochs ? steps : 1);
-  at_.total_rounds = divide_up(at_.total_steps, round_steps_);
+  at_.round_steps = options_.round.count * (options_.round.epochs ? steps : 1);
+  at_.total_rounds = divide_up(at_.total_steps, at_.round_steps);
   if (method_ != nullptr) {
     const torch::NoGradGuard no_gradient;
     method_->begin(network_.constrained());
@@ -71,10 +71,11 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
     step(
         std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     const bool last = begin + count == train_.size();
-    if (at_.step % round_steps_ == 0 || at_.step == at_.total_steps) end_round();
+    if (at_.step % at_.round_steps == 0 || at_.step == at_.total_steps) end_round();
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
-      if (observer.step) observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_)});
+      if (observer.step)
+        observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_), residuals_});
     }
     if (observer.stop && observer.stop()) {
       throw WorkError(
@@ -95,6 +96,7 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
 
 void Trainer::step(std::span<const std::int64_t> indices) {
   at_.learning_rate = options_.learning_rate.at(at_.fraction(), at_.epoch);
+  at_.step_size = optimizer_->step_size(at_.learning_rate);
   const Batch batch = train_.gather(indices);
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {

@@ -22,8 +22,8 @@ struct TrainerOptions {
   std::int64_t epochs = 10;
   std::int64_t batch = 128;       ///< Samples a step; the last step of an epoch takes what is left.
   Schedule learning_rate = 0.05;  ///< Its factor form counts epochs.
-  OptimizerOptions optimizer;
-  RoundLength round;
+  OptimizerOptions optimizer = {};
+  RoundLength round = {};
   std::uint64_t seed = 0;  ///< Of the order of the samples, and of dropout.
 };
 
@@ -44,6 +44,7 @@ struct StepReport {
   std::int64_t samples = 0;  ///< done in this epoch
   double loss = 0.0;         ///< mean over the epoch so far
   double error = 0.0;
+  std::optional<Residuals> residuals;  ///< of the last round, once there was one
 };
 
 /// Callbacks; each may be empty.
@@ -81,7 +82,6 @@ class Trainer {
   Method* method_;
   std::unique_ptr<Optimizer> optimizer_;
   Progress at_;
-  std::int64_t round_steps_ = 0;  // optimizer steps in a round
   std::optional<Residuals> residuals_;
 
   // Sums over the epoch so far, on the network's device.

@@ -9,65 +9,61 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/graph/window.h"
 
 namespace lastbit {
 namespace {
 
 using Sizes = std::vector<std::int64_t>;
 
-// How a node's window moves. ONNX pads each end on its own; LibTorch's calls pad both alike, so
-// what is unequal is padded beforehand.
-struct Window {
-  explicit Window(const Node& node, std::size_t rank)
-      : strides(ints_attribute(node, "strides", Sizes(rank, 1))),
-        dilations(ints_attribute(node, "dilations", Sizes(rank, 1))),
-        pads(ints_attribute(node, "pads", Sizes(2 * rank, 0))),
-        auto_pad(string_attribute(node, "auto_pad", "NOTSET")) {}
-
-  // Padding at the beginnings, then the ends, for an input of spatial sizes `space`.
-  Sizes padding(const Sizes& space, const Sizes& kernel) const {
-    if (auto_pad == "NOTSET") return pads;
-    Sizes result(2 * space.size(), 0);
-    if (auto_pad == "VALID") return result;
-    for (std::size_t i = 0; i < space.size(); ++i) {
-      const auto steps = (space[i] + strides[i] - 1) / strides[i];
-      const auto reach = (steps - 1) * strides[i] + dilations[i] * (kernel[i] - 1) + 1;
-      const auto total = std::max<std::int64_t>(0, reach - space[i]);
-      const auto small = total / 2;
-      result[i] = auto_pad == "SAME_UPPER" ? small : total - small;
-      result[i + space.size()] = total - result[i];
-    }
-    return result;
-  }
-
-  Sizes strides;
-  Sizes dilations;
-  Sizes pads;
-  std::string auto_pad;
-};
-
-Sizes space_of(const torch::Tensor& input) {
-  return {input.sizes().begin() + 2, input.sizes().end()};
-}
-
-bool is_symmetric(const Sizes& padding) {
-  return std::equal(padding.begin(),
-                    padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2),
-                    padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2));
-}
-
-Sizes beginnings(const Sizes& padding) {
-  return {padding.begin(), padding.begin() + static_cast<std::ptrdiff_t>(padding.size() / 2)};
-}
-
-torch::Tensor pad(const torch::Tensor& input, const Sizes& padding, double value) {
+// `input` with `value` around it, up to where the last window ends; what no window reads is cut
+// off.
+torch::Tensor fit(const torch::Tensor& input, const Window& w, double value) {
   Sizes order;  // LibTorch: last dimension first, both ends side by side
-  const std::size_t rank = padding.size() / 2;
-  for (std::size_t i = rank; i-- > 0;) {
-    order.push_back(padding[i]);
-    order.push_back(padding[i + rank]);
+  for (std::size_t i = w.kernel.size(); i-- > 0;) {
+    const std::int64_t end =
+        (w.output[i] - 1) * w.strides[i] + w.dilations[i] * (w.kernel[i] - 1) + 1;
+    const std::int64_t size = input.size(static_cast<std::int64_t>(i) + 2);
+    order.push_back(w.pads_begin[i]);
+    order.push_back(end - w.pads_begin[i] - size);
   }
   return at::constant_pad_nd(input, order, value);
+}
+
+// Whether LibTorch's pools take this window as it is: padding alike at both ends, at most half of
+// the kernel, and no window beyond it.
+bool is_simple(const Window& w, bool ceil_mode) {
+  for (std::size_t i = 0; i < w.kernel.size(); ++i) {
+    if (w.pads_begin[i] != w.pads_end[i] || 2 * w.pads_begin[i] > w.kernel[i]) return false;
+  }
+  return !ceil_mode;
+}
+
+torch::Tensor max_pool(const torch::Tensor& input, const Window& w, const Sizes& padding) {
+  return w.kernel.size() == 1 ? at::max_pool1d(input, w.kernel, w.strides, padding, w.dilations)
+                              : at::max_pool2d(input, w.kernel, w.strides, padding, w.dilations);
+}
+
+torch::Tensor average_pool(const torch::Tensor& input,
+                           const Window& w,
+                           const Sizes& padding,
+                           bool count_padding) {
+  constexpr bool kCeilMode = false;
+  return w.kernel.size() == 1
+             ? at::avg_pool1d(input, w.kernel, w.strides, padding, kCeilMode, count_padding)
+             : at::avg_pool2d(input, w.kernel, w.strides, padding, kCeilMode, count_padding);
+}
+
+// Refuses at once what the calls above cannot do.
+void check_pool(const Node& node) {
+  const auto rank = ints_attribute(node, "kernel_shape", {}).size();
+  if (rank > 2) {
+    throw InputError(cat("[train] node ",
+                         describe(node),
+                         ": pooling in ",
+                         rank,
+                         " dimensions is not supported, expected 1 or 2"));
+  }
 }
 
 }  // namespace
@@ -77,18 +73,16 @@ OperatorCall compile_conv(const Node& node) {
   return [node, groups](std::span<const torch::Tensor> in) {
     const torch::Tensor& weight = in[1];
     const torch::Tensor bias = in.size() > 2 ? in[2] : torch::Tensor();
-    const Window window(node, static_cast<std::size_t>(weight.dim() - 2));
-    const Sizes padding = window.padding(space_of(in[0]), space_of(weight));
-    const bool symmetric = is_symmetric(padding);
-    const torch::Tensor input = symmetric ? in[0] : pad(in[0], padding, 0.0);
-    const Sizes both = symmetric ? beginnings(padding) : Sizes(padding.size() / 2, 0);
-    const Sizes none(both.size(), 0);
-    return at::convolution(input,
+    const Window w = window_of(node, in[0].sizes(), weight.sizes().slice(2));
+    // ONNX pads each end on its own, LibTorch's call both alike.
+    const bool alike = w.pads_begin == w.pads_end;
+    const Sizes none(w.kernel.size(), 0);
+    return at::convolution(alike ? in[0] : fit(in[0], w, 0.0),
                            weight,
                            bias,
-                           window.strides,
-                           both,
-                           window.dilations,
+                           w.strides,
+                           alike ? w.pads_begin : none,
+                           w.dilations,
                            /*transposed=*/false,
                            none,
                            groups);
@@ -96,46 +90,43 @@ OperatorCall compile_conv(const Node& node) {
 }
 
 OperatorCall compile_max_pool(const Node& node) {
-  const Sizes kernel = ints_attribute(node, "kernel_shape", {});
+  check_pool(node);
   const bool ceil_mode = int_attribute(node, "ceil_mode", 0) != 0;
-  const Window window(node, kernel.size());
-  return [=](std::span<const torch::Tensor> in) {
-    const Sizes padding = window.padding(space_of(in[0]), kernel);
-    const bool symmetric = is_symmetric(padding);
-    const torch::Tensor input =
-        symmetric ? in[0] : pad(in[0], padding, -std::numeric_limits<double>::infinity());
-    const Sizes both = symmetric ? beginnings(padding) : Sizes(kernel.size(), 0);
-    return kernel.size() == 1
-               ? at::max_pool1d(input, kernel, window.strides, both, window.dilations, ceil_mode)
-               : at::max_pool2d(input, kernel, window.strides, both, window.dilations, ceil_mode);
+  return [node, ceil_mode](std::span<const torch::Tensor> in) {
+    const Window w = window_of(node, in[0].sizes());
+    if (is_simple(w, ceil_mode)) return max_pool(in[0], w, w.pads_begin);
+    const torch::Tensor fitted = fit(in[0], w, -std::numeric_limits<double>::infinity());
+    return max_pool(fitted, w, Sizes(w.kernel.size(), 0));
   };
 }
 
 OperatorCall compile_average_pool(const Node& node) {
-  const Sizes kernel = ints_attribute(node, "kernel_shape", {});
+  check_pool(node);
   const bool ceil_mode = int_attribute(node, "ceil_mode", 0) != 0;
   const bool count_padding = int_attribute(node, "count_include_pad", 0) != 0;
-  const Window window(node, kernel.size());
-  if (std::any_of(
-          window.dilations.begin(), window.dilations.end(), [](auto d) { return d != 1; })) {
+  const Sizes dilations = ints_attribute(node, "dilations", {});
+  if (std::any_of(dilations.begin(), dilations.end(), [](auto d) { return d != 1; })) {
     throw InputError(
         cat("[train] node ", describe(node), ": dilated average pooling is not supported"));
   }
   return [=](std::span<const torch::Tensor> in) {
-    const Sizes padding = window.padding(space_of(in[0]), kernel);
-    const bool symmetric = is_symmetric(padding);
-    if (!symmetric && !count_padding) {
-      throw InputError(cat("[train] node ",
-                           describe(node),
-                           ": unequal padding [",
-                           join(padding),
-                           "] that does not count is not supported"));
+    const Window w = window_of(node, in[0].sizes());
+    if (is_simple(w, ceil_mode)) return average_pool(in[0], w, w.pads_begin, count_padding);
+    // The mean over a window's whole size, over the share of the window that counts: ones on the
+    // input, on the padding if it counts, and never beyond.
+    const Sizes none(w.kernel.size(), 0);
+    Sizes shape = in[0].sizes().vec();
+    shape[0] = shape[1] = 1;
+    Window counted = w;
+    if (count_padding) {
+      for (std::size_t i = 0; i < w.kernel.size(); ++i) {
+        shape[i + 2] += w.pads_begin[i] + w.pads_end[i];
+        counted.pads_begin[i] = 0;
+      }
     }
-    const torch::Tensor input = symmetric ? in[0] : pad(in[0], padding, 0.0);
-    const Sizes both = symmetric ? beginnings(padding) : Sizes(kernel.size(), 0);
-    return kernel.size() == 1
-               ? at::avg_pool1d(input, kernel, window.strides, both, ceil_mode, count_padding)
-               : at::avg_pool2d(input, kernel, window.strides, both, ceil_mode, count_padding);
+    const torch::Tensor ones = at::ones(shape, in[0].options().requires_grad(false));
+    return average_pool(fit(in[0], w, 0.0), w, none, true) /
+           average_pool(fit(ones, counted, 0.0), w, none, true);
   };
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -12,19 +13,6 @@
 
 namespace lastbit {
 namespace {
-
-std::vector<const KernelSet*> runnable() {
-  std::vector<const KernelSet*> sets = {&baseline_kernels()};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    sets.push_back(&avx2_kernels());
-  }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    sets.push_back(&avx512_kernels());
-  }
-#endif
-  return sets;
-}
 
 class EveryKernelSet : public testing::TestWithParam<const KernelSet*> {};
 
@@ -99,20 +87,80 @@ TEST_P(EveryKernelSet, PanelAgreesForAllSizes) {
   }
 }
 
-TEST_P(EveryKernelSet, DecodesDigitsBitForBit) {
-  Random random(4);
-  const auto table = random_floats(256 * kDigitSlots, random);
-  for (const int digits : {1, 2, 3, 4, 5, 8}) {
-    std::vector<std::uint8_t> bytes(100);
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.below(256));
-    const std::size_t count = bytes.size() * static_cast<std::size_t>(digits);
-    std::vector<float> expected(count + kDigitSlots);
-    std::vector<float> got(count + kDigitSlots);
-    scalar_kernels().decode_digits(
-        bytes.data(), bytes.size(), digits, table.data(), expected.data());
-    GetParam()->decode_digits(bytes.data(), bytes.size(), digits, table.data(), got.data());
-    for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(got[i], expected[i]) << digits << " at " << i;
+// Random codes for rows of `depth` weights.
+struct RandomCodes {
+  RandomCodes(int bits, std::size_t rows, std::size_t depth, Random& random)
+      : stride((depth + kCodeBlock - 1) / kCodeBlock * kCodeBlock),
+        fields(rows * stride * static_cast<std::size_t>(bits) / 8) {
+    const std::size_t codes = std::size_t{1} << static_cast<unsigned>(bits);
+    const auto levels = random_floats(codes, random);
+    for (std::size_t i = 0; i < std::max(codes, kCodeBlock); ++i)
+      table.push_back(levels[i % codes]);
+    for (std::uint8_t& byte : fields) byte = static_cast<std::uint8_t>(random.below(256));
+    view = {.fields = fields.data(), .stride = stride, .bits = bits, .table = table.data()};
   }
+
+  std::size_t stride;
+  std::vector<std::uint8_t> fields;
+  std::vector<float> table;
+  CodeRows view{};
+};
+
+TEST_P(EveryKernelSet, DecodesBitForBitAndWritesNothingBeyond) {
+  Random random(4);
+  for (const int bits : {1, 2, 4, 8}) {
+    for (const std::size_t depth : {1, 16, 17, 100}) {
+      for (std::size_t rows = 0; rows <= 5; ++rows) {
+        const RandomCodes w(bits, rows, depth, random);
+        std::vector<float> expected(rows * w.stride + 1, -2.0F);
+        std::vector<float> got = expected;
+        scalar_kernels().decode(w.view, rows, expected.data());
+        GetParam()->decode(w.view, rows, got.data());
+        EXPECT_EQ(got, expected) << bits << " bits, " << rows << " x " << depth;
+        EXPECT_EQ(got.back(), -2.0F);
+      }
+    }
+  }
+}
+
+TEST_P(EveryKernelSet, DotOfCodesGivesTheBitsOfDotOnDecodedRows) {
+  Random random(5);
+  for (const int bits : {1, 2, 4, 8}) {
+    for (const std::size_t depth : {1, 3, 8, 15, 16, 17, 33, 100}) {
+      for (std::size_t x_rows = 1; x_rows <= 4; ++x_rows) {
+        for (std::size_t w_rows = 1; w_rows <= kDotRows; ++w_rows) {
+          const RandomCodes w(bits, w_rows, depth, random);
+          const auto x = random_floats(x_rows * depth, random);
+          std::vector<float> decoded(w_rows * w.stride);
+          GetParam()->decode(w.view, w_rows, decoded.data());
+          std::vector<float> expected(x_rows * 10, -2.0F);
+          std::vector<float> got = expected;
+          GetParam()->dot(x.data(),
+                          depth,
+                          x_rows,
+                          decoded.data(),
+                          w.stride,
+                          w_rows,
+                          depth,
+                          expected.data(),
+                          10);
+          GetParam()->dot_codes(x.data(), depth, x_rows, w.view, w_rows, depth, got.data(), 10);
+          EXPECT_EQ(got, expected)
+              << bits << " bits, " << x_rows << " x " << w_rows << " x " << depth;
+        }
+      }
+    }
+  }
+}
+
+TEST(ScalarKernels, ReadFieldsFromTheLowestBitsUp) {
+  std::vector<float> table(kCodeBlock);
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 4);
+  const std::vector<std::uint8_t> fields = {0b11100100, 0b00011011, 0, 0xFF};
+  const CodeRows w{.fields = fields.data(), .stride = 16, .bits = 2, .table = table.data()};
+  std::vector<float> got(kCodeBlock);
+  scalar_kernels().decode(w, 1, got.data());
+  EXPECT_EQ(got, (std::vector<float>{0, 1, 2, 3, 3, 2, 1, 0, 0, 0, 0, 0, 3, 3, 3, 3}));
 }
 
 TEST_P(EveryKernelSet, ActivationsStayWithinAFewUnitsInTheLastPlace) {
@@ -156,7 +204,7 @@ TEST_P(EveryKernelSet, ActivationsLeaveTheNeighboursAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels,
                          EveryKernelSet,
-                         testing::ValuesIn(runnable()),
+                         testing::ValuesIn(runnable_kernels()),
                          [](const auto& test) { return std::string(test.param->name); });
 
 }  // namespace

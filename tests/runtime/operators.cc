@@ -1,9 +1,12 @@
+#include "lastbit/runtime/operators.h"
+
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/graph/shapes.h"
 #include "reference.h"
 
 // Every operator but those with a window (windows.cc) against a plain evaluation in double
@@ -253,6 +256,12 @@ TEST(Operators, ConstantsMayBeOutputsAndAliases) {
   graph.nodes = {node("Reshape", {"c", "shape"}, {}, "w"), node("MatMul", {"x", "w"})};
   graph.outputs.push_back(reference::value("w", {}));
   expect_agreement(graph, random);
+}
+
+TEST(Operators, AreThoseOfShapeInference) {
+  std::vector<std::string> names = {"Constant"};  // no step: the plan takes its value
+  for (const RuntimeOperator& row : runtime_operators()) names.emplace_back(row.name);
+  EXPECT_THAT(names, testing::UnorderedElementsAreArray(known_operators()));
 }
 
 TEST(Operators, ConstantNodesAreInitializers) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "lastbit/graph/window.h"
+#include "lastbit/quant/projector.h"
 
 namespace lastbit::reference {
 namespace {
@@ -321,6 +322,20 @@ Arrays evaluate(const Graph& graph,
     arrays[node.outputs[0]] = std::move(out);
   }
   return arrays;
+}
+
+Graph quantized(Graph graph, const std::string& set) {
+  const auto projector = parse_projector(set);
+  for (const WeightUse& use : lowbit_candidates(graph)) {
+    Initializer& initializer = graph.initializers.find(use.initializer)->second;
+    const Tensor weights = decode(initializer);
+    initializer = pack_lowbit(
+        projector->project(weights.as_floats(), channel_layout(weights.shape(), use.channel_axis)),
+        weights.shape(),
+        use.channel_axis,
+        projector->name());
+  }
+  return graph;
 }
 
 }  // namespace lastbit::reference

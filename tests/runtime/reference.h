@@ -134,6 +134,9 @@ inline Graph single(const Shape& input, std::vector<Node> nodes) {
   return graph;
 }
 
+/// `graph` with its weights projected onto the set `set`, as "ternary/tensor".
+Graph quantized(Graph graph, const std::string& set);
+
 inline void add_random(Graph& graph, const std::string& name, const Shape& shape, Random& random) {
   const auto count = static_cast<std::size_t>(element_count(shape));
   graph.initializers.insert_or_assign(name, Tensor::floats(shape, random_floats(count, random)));

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/runtime/kernels/kernel_set.h"
 #include "lastbit/zoo/zoo.h"
 #include "reference.h"
 
@@ -76,6 +77,8 @@ TEST(Session, RefusesOptionsOutOfRange) {
   EXPECT_THAT(refusal(graph, {.batch = -3}), HasSubstr("the batch is -3"));
   EXPECT_THAT(refusal(graph, {.threads = 0}), HasSubstr("threads is 0, expected 1 to 256"));
   EXPECT_THAT(refusal(graph, {.threads = 257}), HasSubstr("threads is 257"));
+  EXPECT_THAT(refusal(graph, {.kernels = "mmx"}),
+              HasSubstr("the kernels are 'mmx', expected one of fastest, "));
 }
 
 TEST(Session, NamesNodeAndOperatorThatItCannotRun) {
@@ -108,7 +111,9 @@ TEST(Session, RefusesBatchNormalizationInTraining) {
       {node(
           "BatchNormalization", {"x", "s", "s", "s", "s"}, {{"training_mode", std::int64_t{1}}})});
   add_random(graph, "s", {3}, random);
-  EXPECT_NE(refusal(graph), "no error");
+  EXPECT_EQ(refusal(graph),
+            "[shapes] node 'BatchNormalization y' (BatchNormalization): attribute 'training_mode' "
+            "is not supported, only inference");
 }
 
 TEST(Session, RefusesUnknownSizesAndEmptyValues) {
@@ -139,6 +144,15 @@ TEST(Session, GivesTheSameBitsForAnyNumberOfThreads) {
       Session session(graph, {.batch = 65, .threads = threads});
       EXPECT_EQ(reference::run(session, inputs), expected) << threads << " threads";
     }
+  }
+}
+
+TEST(Session, AgreesWithTheReferenceOnEverySetOfKernels) {
+  Random random(8);
+  const Graph graph = make_network("lenet5", {.center = "none"});
+  for (const KernelSet* set : runnable_kernels()) {
+    SCOPED_TRACE(set->name);
+    reference::expect_agreement(graph, random, {.batch = 2, .kernels = set->name});
   }
 }
 

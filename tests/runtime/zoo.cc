@@ -4,28 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include "lastbit/quant/projector.h"
 #include "reference.h"
 
 // The networks of the zoo, as floats and with projected weights, against the reference.
 
 namespace lastbit {
 namespace {
-
-Graph quantized(Graph graph, const std::string& set) {
-  if (set == "float") return graph;
-  const auto projector = parse_projector(set);
-  for (const WeightUse& use : lowbit_candidates(graph)) {
-    Initializer& initializer = graph.initializers.find(use.initializer)->second;
-    const Tensor weights = decode(initializer);
-    initializer = pack_lowbit(
-        projector->project(weights.as_floats(), channel_layout(weights.shape(), use.channel_axis)),
-        weights.shape(),
-        use.channel_axis,
-        projector->name());
-  }
-  return graph;
-}
 
 class EverySet : public testing::TestWithParam<const char*> {};
 
@@ -35,7 +19,8 @@ TEST_P(EverySet, RunsTheZooAsTheReferenceDoes) {
     SCOPED_TRACE(architecture.name);
     ZooOptions options{.center = "pixel", .seed = 7};
     if (architecture.name == "mlp") options.hidden = {65, 33};
-    Graph graph = quantized(make_network(architecture.name, options), GetParam());
+    Graph graph = make_network(architecture.name, options);
+    if (GetParam() != std::string("float")) graph = reference::quantized(graph, GetParam());
     const std::vector<float> mean = reference::random_floats(784, random);
     graph.initializers.insert_or_assign("input.mean", Tensor::floats({1, 28, 28}, mean));
     reference::expect_agreement(graph, random);

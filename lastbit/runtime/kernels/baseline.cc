@@ -23,12 +23,27 @@ inline void store_part(float* to, Vec v, std::size_t count) noexcept {
   __builtin_memcpy(to, &v, count * sizeof(float));
 }
 
+using Levels = const float*;
+
+inline Levels load_levels(const float* table) noexcept { return table; }
+
+template <int Bits>
+inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
+  Vec v = {};
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    const std::size_t bit = (k + i) * Bits;
+    v[i] = levels[(static_cast<unsigned>(fields[bit / 8]) >> (bit % 8)) & ((1U << Bits) - 1U)];
+  }
+  return v;
+}
+
 #include "lastbit/runtime/kernels/vector_body.h"
 
 }  // namespace
 
 const KernelSet& baseline_kernels() noexcept {
-  static constexpr KernelSet kSet = {"baseline", dot, panel, decode_digits, activate};
+  static constexpr KernelSet kSet = {"baseline", dot, panel, dot_codes, decode, activate};
   return kSet;
 }
 

@@ -1,15 +1,34 @@
+#include <array>
+
 #include "lastbit/runtime/kernels/sets.h"
 
 namespace lastbit {
+namespace {
 
-const KernelSet& best_kernels() noexcept {
+struct Runnable {
+  std::array<const KernelSet*, 4> sets{};
+  std::size_t count = 0;
+
+  Runnable() noexcept {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    return avx512_kernels();
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2_kernels();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw")) {
+      sets[count++] = &avx512_kernels();
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      sets[count++] = &avx2_kernels();
+    }
 #endif
-  return baseline_kernels();
+    sets[count++] = &baseline_kernels();
+    sets[count++] = &scalar_kernels();
+  }
+};
+
+}  // namespace
+
+std::span<const KernelSet* const> runnable_kernels() noexcept {
+  static const Runnable kRunnable;
+  return std::span(kRunnable.sets).first(kRunnable.count);
 }
 
 }  // namespace lastbit

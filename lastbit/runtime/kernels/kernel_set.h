@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace lastbit {
 
@@ -18,9 +19,18 @@ inline constexpr std::size_t kPanelRows = 6;
 inline constexpr std::size_t kDotRows = 8;
 /// `panel` works on widths that are a multiple of this.
 inline constexpr std::size_t kPanelStep = 16;
-/// Floats that `decode_digits` may write past the digits that it was asked for, and the row of its
-/// table for one byte.
-inline constexpr std::size_t kDigitSlots = 8;
+/// Rows of codes are filled up to a multiple of this.
+inline constexpr std::size_t kCodeBlock = 16;
+
+/// Rows of weights as codes: w[j * stride + k] is table[field j * stride + k].
+struct CodeRows {
+  const std::uint8_t* fields;  ///< The first field lies in the lowest bits of the first byte.
+  std::size_t stride;          ///< Fields between two rows, a multiple of kCodeBlock.
+  int bits;                    ///< Of a field: 1, 2, 4 or 8.
+  /// The level of each code: 256 for 8 bits, else kCodeBlock, repeating the first 2^bits, so that a
+  /// lookup by four bits need not mask off the neighbours of a field. All are finite.
+  const float* table;
+};
 
 /// The inner loops for one instruction set.
 ///
@@ -52,14 +62,18 @@ struct KernelSet {
                 std::size_t width,
                 float* out) noexcept;
 
-  /// Writes the levels of the digits of `bytes` one after another.
-  /// @param table  [256, kDigitSlots]: the levels of each byte's digits.
-  /// @param out  room for byte_count * digits + kDigitSlots floats.
-  void (*decode_digits)(const std::uint8_t* bytes,
-                        std::size_t byte_count,
-                        int digits,
-                        const float* table,
-                        float* out) noexcept;
+  /// What `dot` gives for the levels of `w`, to the bit.
+  void (*dot_codes)(const float* x,
+                    std::size_t x_stride,
+                    std::size_t x_rows,
+                    const CodeRows& w,
+                    std::size_t w_rows,
+                    std::size_t depth,
+                    float* out,
+                    std::size_t out_stride) noexcept;
+
+  /// Writes the levels of `rows` rows, w.stride floats each.
+  void (*decode)(const CodeRows& w, std::size_t rows, float* out) noexcept;
 
   /// Applies `activation` in place.
   void (*activate)(Activation activation, float* values, std::size_t count) noexcept;
@@ -68,7 +82,7 @@ struct KernelSet {
 /// Plain loops in the order of the formulas: the definition of every kernel.
 const KernelSet& scalar_kernels() noexcept;
 
-/// The fastest set that this processor can run.
-const KernelSet& best_kernels() noexcept;
+/// The sets that this processor can run, the fastest first and the scalar one last.
+std::span<const KernelSet* const> runnable_kernels() noexcept;
 
 }  // namespace lastbit

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <cstring>
 
 #include "lastbit/runtime/kernels/sets.h"
 
@@ -40,14 +39,32 @@ void panel(const float* w,
   }
 }
 
-void decode_digits(const std::uint8_t* bytes,
-                   std::size_t byte_count,
-                   int digits,
-                   const float* table,
-                   float* out) noexcept {
-  for (std::size_t i = 0; i < byte_count; ++i) {
-    for (int d = 0; d < digits; ++d) *out++ = table[bytes[i] * kDigitSlots + d];
+float level(const CodeRows& w, std::size_t field) noexcept {
+  const auto bits = static_cast<std::size_t>(w.bits);
+  const auto byte = static_cast<unsigned>(w.fields[field * bits / 8]);
+  return w.table[(byte >> (field * bits % 8)) & ((1U << bits) - 1U)];
+}
+
+void dot_codes(const float* x,
+               std::size_t x_stride,
+               std::size_t x_rows,
+               const CodeRows& w,
+               std::size_t w_rows,
+               std::size_t depth,
+               float* out,
+               std::size_t out_stride) noexcept {
+  for (std::size_t i = 0; i < x_rows; ++i) {
+    for (std::size_t j = 0; j < w_rows; ++j) {
+      float sum = 0.0F;
+      for (std::size_t k = 0; k < depth; ++k)
+        sum += x[i * x_stride + k] * level(w, j * w.stride + k);
+      out[i * out_stride + j] = sum;
+    }
   }
+}
+
+void decode(const CodeRows& w, std::size_t rows, float* out) noexcept {
+  for (std::size_t i = 0; i < rows * w.stride; ++i) out[i] = level(w, i);
 }
 
 float apply(Activation activation, float x) noexcept {
@@ -73,7 +90,7 @@ void activate(Activation activation, float* values, std::size_t count) noexcept 
 }  // namespace
 
 const KernelSet& scalar_kernels() noexcept {
-  static constexpr KernelSet kSet = {"scalar", dot, panel, decode_digits, activate};
+  static constexpr KernelSet kSet = {"scalar", dot, panel, dot_codes, decode, activate};
   return kSet;
 }
 

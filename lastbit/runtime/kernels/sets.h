@@ -2,7 +2,7 @@
 
 #include "lastbit/runtime/kernels/kernel_set.h"
 
-// The sets of this folder, each in a file of its own. Callers ask `best_kernels`.
+// The sets of this folder, each in a file of its own. Callers ask `runnable_kernels`.
 
 namespace lastbit {
 
@@ -12,7 +12,7 @@ const KernelSet& baseline_kernels() noexcept;
 #if defined(__x86_64__)
 /// AVX2 with FMA.
 const KernelSet& avx2_kernels() noexcept;
-/// AVX-512 F and DQ.
+/// AVX-512 F, DQ and BW.
 const KernelSet& avx512_kernels() noexcept;
 #endif
 

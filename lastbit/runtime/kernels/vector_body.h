@@ -1,6 +1,7 @@
 // The kernels in terms of a vector of kLanes floats. No include guard: each file of one instruction
 // set includes this once, inside its own namespace and under its own target options, after it has
-// defined kLanes, Vec, IntVec, load_part and store_part.
+// defined kLanes, Vec, IntVec, load_part, store_part, and for fields of 1, 2 and 4 bits Levels (the
+// table of a CodeRows), load_levels and look_up, the levels of the kLanes fields from k on.
 //
 // Nothing of the standard library is called here: a function of its headers compiled under these
 // options could be the copy that the linker keeps for all processors.
@@ -25,12 +26,51 @@ inline float sum_lanes(Vec v) noexcept {
   return lanes[0];
 }
 
+// Rows of weights as `dot` reads them: kLanes at a time, or the `count` that a row ends in. What
+// lies beyond the end is multiplied by zeros.
+struct FloatSource {
+  const float* w;
+  std::size_t stride;
+
+  Vec at(std::size_t row, std::size_t k) const noexcept { return load(w + row * stride + k); }
+  Vec part(std::size_t row, std::size_t k, std::size_t count) const noexcept {
+    return load_part(w + row * stride + k, count);
+  }
+};
+
+template <int Bits>
+struct CodeSource {
+  const std::uint8_t* fields;
+  std::size_t stride;
+  Levels levels;
+
+  explicit CodeSource(const CodeRows& w) noexcept
+      : fields(w.fields), stride(w.stride), levels(load_levels(w.table)) {}
+  Vec at(std::size_t row, std::size_t k) const noexcept {
+    return look_up<Bits>(fields + row * (stride / 8 * Bits), k, levels);
+  }
+  Vec part(std::size_t row, std::size_t k, std::size_t) const noexcept { return at(row, k); }
+};
+
+template <>
+struct CodeSource<8> {
+  CodeRows w;
+
+  explicit CodeSource(const CodeRows& rows) noexcept : w(rows) {}
+  Vec at(std::size_t row, std::size_t k) const noexcept {
+    float levels[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) levels[i] = w.table[w.fields[row * w.stride + k + i]];
+    return load(levels);
+  }
+  Vec part(std::size_t row, std::size_t k, std::size_t) const noexcept { return at(row, k); }
+};
+
 // A tile of WRows x XRows sums stays in registers while k runs.
-template <std::size_t WRows, std::size_t XRows>
+template <std::size_t WRows, std::size_t XRows, typename Source>
 inline void dot_tile(const float* x,
                      std::size_t x_stride,
-                     const float* w,
-                     std::size_t w_stride,
+                     Source w,
+                     std::size_t row,
                      std::size_t depth,
                      float* out,
                      std::size_t out_stride) noexcept {
@@ -42,7 +82,7 @@ inline void dot_tile(const float* x,
     for (std::size_t i = 0; i < XRows; ++i) xs[i] = load(x + i * x_stride + k);
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < WRows; ++j) {
-      const Vec ws = load(w + j * w_stride + k);
+      const Vec ws = w.at(row + j, k);
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < XRows; ++i) sums[j][i] += ws * xs[i];
     }
@@ -54,7 +94,7 @@ inline void dot_tile(const float* x,
     for (std::size_t i = 0; i < XRows; ++i) xs[i] = load_part(x + i * x_stride + k, part);
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < WRows; ++j) {
-      const Vec ws = load_part(w + j * w_stride + k, part);
+      const Vec ws = w.part(row + j, k, part);
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < XRows; ++i) sums[j][i] += ws * xs[i];
     }
@@ -62,28 +102,44 @@ inline void dot_tile(const float* x,
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < XRows; ++i) {
 #pragma GCC unroll 8
-    for (std::size_t j = 0; j < WRows; ++j) out[i * out_stride + j] = sum_lanes(sums[j][i]);
+    for (std::size_t j = 0; j < WRows; ++j) out[i * out_stride + row + j] = sum_lanes(sums[j][i]);
   }
 }
 
-template <std::size_t WRows>
+template <std::size_t WRows, typename Source>
 inline void dot_rows(const float* x,
                      std::size_t x_stride,
                      std::size_t x_rows,
-                     const float* w,
-                     std::size_t w_stride,
+                     Source w,
+                     std::size_t row,
                      std::size_t depth,
                      float* out,
                      std::size_t out_stride) noexcept {
   std::size_t i = 0;
   for (; i + kDotColumns <= x_rows; i += kDotColumns) {
     dot_tile<WRows, kDotColumns>(
-        x + i * x_stride, x_stride, w, w_stride, depth, out + i * out_stride, out_stride);
+        x + i * x_stride, x_stride, w, row, depth, out + i * out_stride, out_stride);
   }
   for (; i < x_rows; ++i) {
-    dot_tile<WRows, 1>(
-        x + i * x_stride, x_stride, w, w_stride, depth, out + i * out_stride, out_stride);
+    dot_tile<WRows, 1>(x + i * x_stride, x_stride, w, row, depth, out + i * out_stride, out_stride);
   }
+}
+
+template <typename Source>
+inline void dot_all(const float* x,
+                    std::size_t x_stride,
+                    std::size_t x_rows,
+                    Source w,
+                    std::size_t w_rows,
+                    std::size_t depth,
+                    float* out,
+                    std::size_t out_stride) noexcept {
+  std::size_t j = 0;
+  for (; j + kDotTile <= w_rows; j += kDotTile) {
+    dot_rows<kDotTile>(x, x_stride, x_rows, w, j, depth, out, out_stride);
+  }
+  for (; j + 2 <= w_rows; j += 2) dot_rows<2>(x, x_stride, x_rows, w, j, depth, out, out_stride);
+  for (; j < w_rows; ++j) dot_rows<1>(x, x_stride, x_rows, w, j, depth, out, out_stride);
 }
 
 inline void dot(const float* x,
@@ -95,15 +151,47 @@ inline void dot(const float* x,
                 std::size_t depth,
                 float* out,
                 std::size_t out_stride) noexcept {
-  std::size_t j = 0;
-  for (; j + kDotTile <= w_rows; j += kDotTile) {
-    dot_rows<kDotTile>(x, x_stride, x_rows, w + j * w_stride, w_stride, depth, out + j, out_stride);
+  dot_all(x, x_stride, x_rows, FloatSource{w, w_stride}, w_rows, depth, out, out_stride);
+}
+
+inline void dot_codes(const float* x,
+                      std::size_t x_stride,
+                      std::size_t x_rows,
+                      const CodeRows& w,
+                      std::size_t w_rows,
+                      std::size_t depth,
+                      float* out,
+                      std::size_t out_stride) noexcept {
+  switch (w.bits) {
+    case 1:
+      return dot_all(x, x_stride, x_rows, CodeSource<1>(w), w_rows, depth, out, out_stride);
+    case 2:
+      return dot_all(x, x_stride, x_rows, CodeSource<2>(w), w_rows, depth, out, out_stride);
+    case 4:
+      return dot_all(x, x_stride, x_rows, CodeSource<4>(w), w_rows, depth, out, out_stride);
+    default:
+      return dot_all(x, x_stride, x_rows, CodeSource<8>(w), w_rows, depth, out, out_stride);
   }
-  for (; j + 2 <= w_rows; j += 2) {
-    dot_rows<2>(x, x_stride, x_rows, w + j * w_stride, w_stride, depth, out + j, out_stride);
-  }
-  for (; j < w_rows; ++j) {
-    dot_rows<1>(x, x_stride, x_rows, w + j * w_stride, w_stride, depth, out + j, out_stride);
+}
+
+// The rows follow each other without a gap, so they are one.
+template <typename Source>
+inline void decode_fields(Source w, std::size_t count, float* out) noexcept {
+#pragma GCC unroll 4
+  for (std::size_t k = 0; k < count; k += kLanes) store(out + k, w.at(0, k));
+}
+
+inline void decode(const CodeRows& w, std::size_t rows, float* out) noexcept {
+  const std::size_t count = rows * w.stride;
+  switch (w.bits) {
+    case 1:
+      return decode_fields(CodeSource<1>(w), count, out);
+    case 2:
+      return decode_fields(CodeSource<2>(w), count, out);
+    case 4:
+      return decode_fields(CodeSource<4>(w), count, out);
+    default:
+      return decode_fields(CodeSource<8>(w), count, out);
   }
 }
 
@@ -176,121 +264,4 @@ inline void panel(const float* w,
   }
 }
 
-// Copies a whole row of Slots floats for each byte; what lies past the digits is overwritten by the
-// next byte's row.
-template <int Digits, std::size_t Slots>
-inline void decode_bytes(const std::uint8_t* bytes,
-                         std::size_t byte_count,
-                         const float* table,
-                         float* out) noexcept {
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < byte_count; ++i) {
-    __builtin_memcpy(out + i * Digits, table + bytes[i] * kDigitSlots, Slots * sizeof(float));
-  }
-}
-
-inline void decode_digits(const std::uint8_t* bytes,
-                          std::size_t byte_count,
-                          int digits,
-                          const float* table,
-                          float* out) noexcept {
-  switch (digits) {
-    case 8:
-      return decode_bytes<8, 8>(bytes, byte_count, table, out);
-    case 5:
-      return decode_bytes<5, 8>(bytes, byte_count, table, out);
-    case 4:
-      return decode_bytes<4, 4>(bytes, byte_count, table, out);
-    case 3:
-      return decode_bytes<3, 4>(bytes, byte_count, table, out);
-    case 2:
-      return decode_bytes<2, 2>(bytes, byte_count, table, out);
-    default:
-      return decode_bytes<1, 1>(bytes, byte_count, table, out);
-  }
-}
-
-// exp(x) - 1 for x in [0, 88], with a relative error of a few units in the last place.
-//
-// x = n ln 2 + r with |r| <= ln 2 / 2; then exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1), and
-// exp(r) - 1 is Taylor's polynomial of degree 8, whose relative error is below |r|^8 / 9! = 6e-10.
-// ln 2 is split so that n times the first part is exact.
-inline Vec exp_minus_one(Vec x) noexcept {
-  const IntVec n = __builtin_convertvector(x * 1.44269504F + 0.5F, IntVec);
-  const Vec steps = __builtin_convertvector(n, Vec);
-  const Vec r = (x - steps * 0.693359375F) + steps * 2.12194440e-4F;
-  Vec p = splat(1.0F / 40320);
-  p = p * r + 1.0F / 5040;
-  p = p * r + 1.0F / 720;
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = p * r * r + r;
-  const IntVec bits = (n + 127) << 23;
-  Vec power;
-  __builtin_memcpy(&power, &bits, sizeof(power));
-  return power * p + (power - 1.0F);
-}
-
-inline Vec magnitude(Vec x) noexcept { return x < 0.0F ? -x : x; }
-
-// tanh |x| = e / (e + 2) with e = exp(2 |x|) - 1, and 1 within half a unit from |x| = 10 on.
-inline Vec tanh_of(Vec x) noexcept {
-  const Vec size = magnitude(x);
-  const Vec bounded = size < 10.0F ? size : splat(10.0F);
-  const Vec e = exp_minus_one(2.0F * bounded);
-  const Vec t = e / (e + 2.0F);
-  const Vec result = x < 0.0F ? -t : t;
-  return x == x ? result : x;
-}
-
-// With e = exp(|x|) the value is e / (1 + e) for x >= 0 and 1 / (1 + e) below.
-inline Vec sigmoid_of(Vec x) noexcept {
-  const Vec size = magnitude(x);
-  const Vec bounded = size < 87.0F ? size : splat(87.0F);
-  const Vec e = exp_minus_one(bounded) + 1.0F;
-  const Vec result = (x < 0.0F ? splat(1.0F) : e) / (e + 1.0F);
-  return x == x ? result : x;
-}
-
-struct ReluOf {
-  Vec operator()(Vec x) const noexcept { return x < 0.0F ? Vec{} : x; }
-};
-
-struct LeakyReluOf {
-  float slope;
-  Vec operator()(Vec x) const noexcept { return x < 0.0F ? slope * x : x; }
-};
-
-struct SigmoidOf {
-  Vec operator()(Vec x) const noexcept { return sigmoid_of(x); }
-};
-
-struct TanhOf {
-  Vec operator()(Vec x) const noexcept { return tanh_of(x); }
-};
-
-template <typename Function>
-inline void apply(float* values, std::size_t count, Function function) noexcept {
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(values + i, function(load(values + i)));
-  if (i < count) {
-    store_part(values + i, function(load_part(values + i, count - i)), count - i);
-  }
-}
-
-inline void activate(Activation activation, float* values, std::size_t count) noexcept {
-  switch (activation.kind) {
-    case Activation::Kind::kNone:
-      return;
-    case Activation::Kind::kRelu:
-      return apply(values, count, ReluOf{});
-    case Activation::Kind::kLeakyRelu:
-      return apply(values, count, LeakyReluOf{activation.slope});
-    case Activation::Kind::kSigmoid:
-      return apply(values, count, SigmoidOf{});
-    case Activation::Kind::kTanh:
-      return apply(values, count, TanhOf{});
-  }
-}
+#include "lastbit/runtime/kernels/vector_activations.h"

@@ -1,0 +1,70 @@
+#include "lastbit/method/fused.h"
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support.h"
+
+namespace lastbit {
+namespace {
+
+// Around the widths of vectors, none at all, and more than a page.
+class OfSize : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(OfSize, AddPullAgreesWithALoopInDouble) {
+  const std::vector<float> g = random_values(GetParam(), 1);
+  const std::vector<float> w = random_values(GetParam(), 2);
+  const std::vector<float> z = random_values(GetParam(), 3);
+  // torch::tensor of an empty vector has no type of float.
+  torch::Tensor gradient = torch::empty({static_cast<std::int64_t>(g.size())});
+  torch::Tensor value = torch::empty_like(gradient);
+  torch::Tensor target = torch::empty_like(gradient);
+  std::copy(g.begin(), g.end(), gradient.data_ptr<float>());
+  std::copy(w.begin(), w.end(), value.data_ptr<float>());
+  std::copy(z.begin(), z.end(), target.data_ptr<float>());
+  constexpr double kStrength = 0.37;
+  add_pull(gradient, value, target, kStrength);
+  const std::vector<float> result = vector_of(gradient);
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    const double gap = static_cast<double>(w[i]) - z[i];
+    // The strength, the difference, the product and the sum are rounded once each.
+    const double tolerance =
+        kRounding * (3.0 * kStrength * std::abs(gap) + std::abs(g[i]) + kStrength * std::abs(gap));
+    ASSERT_NEAR(result[i], g[i] + kStrength * gap, 1.01 * tolerance) << i;
+  }
+}
+
+TEST_P(OfSize, DistancesAgreeWithALoopInDouble) {
+  const std::vector<float> a = random_values(GetParam(), 4);
+  const std::vector<float> b = random_values(GetParam(), 5);
+  double between = 0.0;
+  double norm = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    between += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+    norm += static_cast<double>(a[i]) * a[i];
+  }
+  torch::Tensor first = torch::empty({static_cast<std::int64_t>(a.size())});
+  torch::Tensor second = torch::empty_like(first);
+  std::copy(a.begin(), a.end(), first.data_ptr<float>());
+  std::copy(b.begin(), b.end(), second.data_ptr<float>());
+  const Distances result = distances(first, second);
+  // Each term is rounded as a difference (twice in its square) and as a square; terms are not
+  // negative, and they are summed in double.
+  EXPECT_NEAR(result.between, between, 3.01 * kRounding * between);
+  EXPECT_NEAR(result.norm, norm, 1.01 * kRounding * norm);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fused, OfSize, testing::Values(0U, 1U, 3U, 15U, 16U, 17U, 1000U, 100003U));
+
+TEST(AddPull, WorksOnASliceAndLeavesTheRestAlone) {
+  torch::Tensor all = torch::zeros({10});
+  torch::Tensor gradient = all.narrow(0, 3, 4);
+  add_pull(gradient, torch::ones({4}), torch::zeros({4}), 2.0);
+  EXPECT_EQ(vector_of(all), (std::vector<float>{0, 0, 0, 2, 2, 2, 2, 0, 0, 0}));
+}
+
+}  // namespace
+}  // namespace lastbit

@@ -1,0 +1,102 @@
+#include "lastbit/method/schedule.h"
+
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "lastbit/base/error.h"
+
+namespace lastbit {
+namespace {
+
+std::string refusal(const std::string& text) {
+  try {
+    Schedule::parse(text, "rho");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Schedule, OfANumberIsConstant) {
+  const Schedule schedule = Schedule::parse("0.05", "rho");
+  EXPECT_EQ(schedule.at(0.0, 0), 0.05);
+  EXPECT_EQ(schedule.at(0.5, 7), 0.05);
+  EXPECT_EQ(schedule.at(1.0, 100), 0.05);
+  EXPECT_EQ(Schedule(0.25).at(0.3, 4), 0.25);
+}
+
+TEST(Schedule, OfTwoNumbersGoesFromOneToTheOtherByEqualFactors) {
+  const Schedule schedule = Schedule::parse("0.1..0.001", "rho");
+  EXPECT_DOUBLE_EQ(schedule.at(0.0, 9), 0.1);
+  EXPECT_DOUBLE_EQ(schedule.at(0.5, 9), 0.01);
+  EXPECT_DOUBLE_EQ(schedule.at(1.0, 9), 0.001);
+  const Schedule rising = Schedule::parse("1e-4..1e-2", "rho");
+  EXPECT_DOUBLE_EQ(rising.at(0.25, 0), std::pow(10.0, -3.5));
+}
+
+TEST(Schedule, WithAFactorIsMultipliedOnceAPeriod) {
+  const Schedule schedule = Schedule::parse("0.1*0.98", "learning-rate");
+  EXPECT_DOUBLE_EQ(schedule.at(0.9, 0), 0.1);
+  EXPECT_DOUBLE_EQ(schedule.at(0.0, 1), 0.098);
+  EXPECT_DOUBLE_EQ(schedule.at(0.0, 40), 0.1 * std::pow(0.98, 40));
+  EXPECT_DOUBLE_EQ(Schedule::parse("9e-5*1.1", "rho").at(0.0, 2), 9e-5 * 1.21);
+}
+
+TEST(Schedule, OfACosineFallsToZero) {
+  const Schedule schedule = Schedule::parse("cosine:0.05", "learning-rate");
+  EXPECT_DOUBLE_EQ(schedule.at(0.0, 3), 0.05);
+  EXPECT_DOUBLE_EQ(schedule.at(0.25, 3), 0.025 * (1.0 + std::numbers::sqrt2 / 2.0));
+  EXPECT_DOUBLE_EQ(schedule.at(0.5, 3), 0.025);
+  EXPECT_NEAR(schedule.at(1.0, 3), 0.0, 1e-18);
+}
+
+TEST(Schedule, ReadsItsOwnTextBack) {
+  for (const std::string text : {"0.05",
+                                 "0.1..0.001",
+                                 "0.1*0.98",
+                                 "cosine:0.05",
+                                 "0.123456789012345",
+                                 "1e-300..1.7e+300",
+                                 "9e-05*1.0000001",
+                                 "cosine:0.1234567"}) {
+    const Schedule schedule = Schedule::parse(text, "rho");
+    EXPECT_EQ(schedule.text(), text);
+    const Schedule again = Schedule::parse(schedule.text(), "rho");
+    EXPECT_EQ(again.at(0.375, 3), schedule.at(0.375, 3)) << text;
+  }
+  EXPECT_EQ(Schedule::geometric(0.5, 8.0).text(), "0.5..8");
+  EXPECT_EQ(Schedule(1.0 / 3.0).text(), "0.3333333333333333");
+}
+
+TEST(Schedule, NamesTheOptionAndTheTextThatIsMalformed) {
+  EXPECT_EQ(refusal("fast"),
+            "[rho] 'fast' is not a schedule, expected a positive number, FIRST..LAST, FIRST*FACTOR "
+            "or cosine:FIRST");
+}
+
+TEST(Schedule, RefusesWhatIsNotOneOfItsForms) {
+  for (const std::string text : {"",          "0",        "-1",        "nan",         "inf",
+                                 "1e999",     "0.1 ",     " 0.1",      "0.1x",        "+0.1",
+                                 "..",        "0.1..",    "..0.1",     "0.1..0",      "0.1..-1",
+                                 "0.1..inf",  "1..2..3",  "0.1*",      "*0.1",        "0.1*0",
+                                 "0.1*-2",    "0.1*nan",  "0.1*0.9*2", "cosine:",     "cosine:0",
+                                 "cosine:-1", "cosine:x", "cosine",    "cosine:1..2", "Cosine:1",
+                                 "0.1,0.2",   "0x10",     "0.1...0.2x"}) {
+    const std::string message = refusal(text);
+    EXPECT_EQ(message.rfind("[rho] '" + text + "' is not a schedule", 0), 0U)
+        << text << ": " << message;
+  }
+}
+
+TEST(Progress, CountsTheShareOfTheStepsThatIsDone) {
+  EXPECT_EQ((Progress{.step = 0, .total_steps = 8}).fraction(), 0.0);
+  EXPECT_EQ((Progress{.step = 2, .total_steps = 8}).fraction(), 0.25);
+  EXPECT_EQ((Progress{.step = 9, .total_steps = 8}).fraction(), 1.0);
+  EXPECT_EQ((Progress{.step = 5, .total_steps = 0}).fraction(), 0.0);
+}
+
+}  // namespace
+}  // namespace lastbit

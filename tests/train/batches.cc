@@ -1,0 +1,99 @@
+#include "lastbit/train/batches.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lastbit/base/error.h"
+#include "support.h"
+
+namespace lastbit {
+namespace {
+
+TEST(Batches, GatherSamplesAndLabelsInTheOrderAsked) {
+  const auto source = std::make_shared<RandomSamples>(7, Shape{2, 3}, 4);
+  const Batches batches(source, {2, 3}, torch::kCPU);
+  EXPECT_EQ(batches.size(), 7);
+  const std::vector<std::int64_t> indices = {6, 0, 3, 6};
+  const Batch batch = batches.gather(indices);
+  EXPECT_EQ(batch.input.sizes(), (std::vector<std::int64_t>{4, 2, 3}));
+  EXPECT_EQ(batch.labels.sizes(), std::vector<std::int64_t>{4});
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    EXPECT_EQ(batch.labels[row].item<std::int64_t>(), indices[i] % 4);
+    const auto begin = source->values().begin() + 6 * indices[i];
+    EXPECT_EQ(vector_of(batch.input[row]), std::vector<float>(begin, begin + 6));
+  }
+}
+
+TEST(Batches, TakeTheShapeThatTheNetworkAsksFor) {
+  const auto image = std::make_shared<RandomSamples>(3, Shape{1, 4, 4}, 2);
+  const std::vector<std::int64_t> first = {0};
+  EXPECT_EQ(Batches(image, {16}, torch::kCPU).gather(first).input.sizes(),
+            (std::vector<std::int64_t>{1, 16}));
+  const auto flat = std::make_shared<RandomSamples>(3, Shape{16}, 2);
+  EXPECT_EQ(Batches(flat, {1, 4, 4}, torch::kCPU).gather(first).input.sizes(),
+            (std::vector<std::int64_t>{1, 1, 4, 4}));
+}
+
+TEST(Batches, NameBothShapesThatDoNotFit) {
+  const auto source = std::make_shared<RandomSamples>(3, Shape{3, 32, 32}, 2);
+  const std::string message = message_of<InputError>([&] {
+    Batches(source, {1, 28, 28}, torch::kCPU);
+  });
+  EXPECT_THAT(message, testing::HasSubstr("[3, 32, 32]"));
+  EXPECT_THAT(message, testing::HasSubstr("[1, 28, 28]"));
+}
+
+TEST(ShuffledOrder, IsAPermutation) {
+  for (const std::int64_t size : {0, 1, 2, 17, 1000}) {
+    std::vector<std::int64_t> order = shuffled_order(size, 3, 4);
+    std::sort(order.begin(), order.end());
+    std::vector<std::int64_t> expected(static_cast<std::size_t>(size));
+    std::iota(expected.begin(), expected.end(), 0);
+    EXPECT_EQ(order, expected);
+  }
+}
+
+TEST(ShuffledOrder, DependsOnSeedAndEpochAlone) {
+  EXPECT_EQ(shuffled_order(100, 3, 4), shuffled_order(100, 3, 4));
+  EXPECT_NE(shuffled_order(100, 3, 4), shuffled_order(100, 3, 5));
+  EXPECT_NE(shuffled_order(100, 3, 4), shuffled_order(100, 4, 4));
+  EXPECT_NE(shuffled_order(100, 3, 4), shuffled_order(100, 4, 3));
+}
+
+// More samples than a chunk of 1000, against sums in double.
+TEST(MeanSample, IsTheMeanOfEveryPixelOrChannel) {
+  const RandomSamples source(2345, {2, 3, 2}, 5);
+  std::vector<double> sums(12, 0.0);
+  for (std::size_t i = 0; i < source.values().size(); ++i) sums[i % 12] += source.values()[i];
+  const torch::Tensor pixels = mean_sample(source, /*by_channel=*/false);
+  EXPECT_EQ(pixels.sizes(), (std::vector<std::int64_t>{2, 3, 2}));
+  const torch::Tensor channels = mean_sample(source, /*by_channel=*/true);
+  EXPECT_EQ(channels.sizes(), (std::vector<std::int64_t>{2, 1, 1}));
+  // Sums are in double; a mean of values below 1 is rounded once.
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_NEAR(vector_of(pixels)[i], sums[i] / 2345.0, 0x1p-24);
+  }
+  for (std::size_t c = 0; c < 2; ++c) {
+    const double sum = std::accumulate(sums.begin() + 6 * static_cast<std::ptrdiff_t>(c),
+                                       sums.begin() + 6 * static_cast<std::ptrdiff_t>(c + 1),
+                                       0.0);
+    EXPECT_NEAR(vector_of(channels)[c], sum / 6.0 / 2345.0, 0x1p-24);
+  }
+}
+
+TEST(MeanSample, OfVectorsByChannelIsOneNumber) {
+  const RandomSamples source(10, {4}, 2);
+  double sum = 0.0;
+  for (const float value : source.values()) sum += value;
+  const torch::Tensor mean = mean_sample(source, /*by_channel=*/true);
+  EXPECT_EQ(mean.sizes(), std::vector<std::int64_t>{1});
+  EXPECT_NEAR(mean.item<double>(), sum / 40.0, 0x1p-24);
+}
+
+}  // namespace
+}  // namespace lastbit

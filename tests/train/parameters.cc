@@ -1,0 +1,147 @@
+#include "lastbit/train/parameters.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lastbit/base/error.h"
+#include "support.h"
+#include "tests/runtime/reference.h"
+
+namespace lastbit {
+namespace {
+
+using testing::ElementsAre;
+
+// "conv1: ternary/tensor", "fc1: float"
+std::vector<std::string> chosen(const Graph& graph, const std::vector<std::string>& rules) {
+  std::vector<std::string> result;
+  for (const Constraint& constraint : choose_codebooks(graph, rules)) {
+    result.push_back(constraint.use.layer + ": " +
+                     (constraint.set == nullptr ? "float" : constraint.set->name()));
+  }
+  return result;
+}
+
+std::string refusal(const Graph& graph, const std::vector<std::string>& rules) {
+  return message_of<InputError>([&] { choose_codebooks(graph, rules); });
+}
+
+TEST(ChooseCodebooks, TakesOneSetForAll) {
+  EXPECT_THAT(chosen(make_network("lenet5", {}), {"ternary"}),
+              ElementsAre("conv1: ternary/tensor",
+                          "conv2: ternary/tensor",
+                          "fc1: ternary/tensor",
+                          "fc2: ternary/tensor"));
+}
+
+TEST(ChooseCodebooks, LetsTheLastRuleThatMatchesDecide) {
+  EXPECT_THAT(
+      chosen(make_network("lenet5", {}),
+             {"binary/channel", "fc*=ternary", "conv1=shift:2/none", "fc2=float"}),
+      ElementsAre(
+          "conv1: shift:2/none", "conv2: binary/channel", "fc1: ternary/tensor", "fc2: float"));
+  EXPECT_THAT(chosen(make_network("lenet5", {}), {"fc2=float", "binary"}).back(),
+              "fc2: binary/tensor");
+}
+
+TEST(ChooseCodebooks, LeavesWhatHasNoRuleFloat) {
+  EXPECT_THAT(chosen(make_network("lenet300", {}), {"fc?=binary", "fc1=float"}),
+              ElementsAre("fc1: float", "fc2: binary/tensor", "fc3: binary/tensor"));
+  EXPECT_THAT(chosen(make_network("lenet300", {}), {"fc2=shift:1"}),
+              ElementsAre("fc1: float", "fc2: shift:1/tensor", "fc3: float"));
+}
+
+TEST(ChooseCodebooks, MatchesNamesOfInitializersToo) {
+  EXPECT_THAT(chosen(make_network("lenet300", {}), {"fc3.weight=binary"}).back(),
+              "fc3: binary/tensor");
+  EXPECT_THAT(chosen(make_network("lenet300", {}), {"*.weight=ternary"}).front(),
+              "fc1: ternary/tensor");
+}
+
+TEST(ChooseCodebooks, ListsTheLayersWhereARuleMatchesNone) {
+  EXPECT_EQ(refusal(make_network("lenet300", {}), {"ternary", "conv*=binary"}),
+            "[codebook] 'conv*=binary' matches no layer, the layers are: fc1, fc2, fc3");
+  const Graph none = reference::single({1, 3}, {reference::node("Relu", {"x"})});
+  EXPECT_EQ(refusal(none, {"ternary"}),
+            "[codebook] 'ternary' matches no layer, the layers are: none");
+}
+
+TEST(ChooseCodebooks, RefusesWhatIsNoRule) {
+  const Graph graph = make_network("lenet300", {});
+  for (const std::string rule : {"", "fc1=", "=ternary", "="}) {
+    EXPECT_EQ(
+        refusal(graph, {rule}),
+        "[codebook] '" + rule + "' is not a rule, expected SET or PATTERN=SET, as 'fc*=ternary'");
+  }
+  EXPECT_THAT(refusal(graph, {"fc1=quaternary"}), testing::HasSubstr("'quaternary'"));
+  EXPECT_THAT(refusal(graph, {"ternary/row"}), testing::HasSubstr("'ternary/row'"));
+}
+
+TEST(ChooseCodebooks, WantsAtLeastOneLowBitLayer) {
+  constexpr const char* kMessage =
+      "[codebook] every layer stays float, expected a codebook for at least one";
+  EXPECT_EQ(refusal(make_network("lenet300", {}), {"ternary", "float"}), kMessage);
+  EXPECT_EQ(refusal(make_network("lenet300", {}), {}), kMessage);
+}
+
+// "fc1.weight [300, 784] matrix"
+std::vector<std::string> trainable(const Graph& graph) {
+  std::vector<std::string> result;
+  for (const Parameter& parameter : trainable_parameters(graph)) {
+    result.push_back(parameter.initializer + " " + to_string(parameter.shape) +
+                     (parameter.matrix ? " matrix" : ""));
+  }
+  return result;
+}
+
+TEST(TrainableParameters, OfTheZooAreWeightsAndBiasesButNotTheMean) {
+  EXPECT_THAT(trainable(make_network("lenet5", {})),
+              ElementsAre("conv1.weight [20, 1, 5, 5] matrix",
+                          "conv2.weight [50, 20, 5, 5] matrix",
+                          "fc1.weight [500, 800] matrix",
+                          "fc2.weight [10, 500] matrix",
+                          "conv1.bias [20]",
+                          "conv2.bias [50]",
+                          "fc1.bias [500]",
+                          "fc2.bias [10]"));
+}
+
+TEST(TrainableParameters, HoldWhatIsAddedToAMatrixProduct) {
+  Random random(1);
+  Graph graph = reference::single({2, 4}, {});
+  reference::add_random(graph, "shift", {4}, random);
+  reference::add_random(graph, "w1", {4, 6}, random);
+  reference::add_random(graph, "b1", {6}, random);
+  reference::add_random(graph, "w2", {6, 3}, random);
+  reference::add_random(graph, "b2", {3}, random);
+  graph.nodes = {reference::node("Add", {"x", "shift"}, {}, "s"),
+                 reference::node("MatMul", {"s", "w1"}, {}, "h"),
+                 reference::node("Add", {"h", "b1"}, {}, "g"),
+                 reference::node("MatMul", {"g", "w2"}, {}, "p"),
+                 reference::node("Add", {"b2", "p"})};
+  EXPECT_THAT(trainable(graph),
+              ElementsAre("w1 [4, 6] matrix", "w2 [6, 3] matrix", "b1 [6]", "b2 [3]"));
+}
+
+TEST(TrainableParameters, HoldANormsScaleAndBiasButNotItsStatistics) {
+  Random random(2);
+  Graph graph = reference::single({2, 3, 4, 4}, {});
+  for (const char* name : {"s", "b", "m", "v"}) reference::add_random(graph, name, {3}, random);
+  graph.nodes = {reference::node("BatchNormalization", {"x", "s", "b", "m", "v"})};
+  EXPECT_THAT(trainable(graph), ElementsAre("s [3]", "b [3]"));
+}
+
+TEST(TrainableParameters, CountASharedWeightOnce) {
+  Random random(3);
+  Graph graph = reference::single({2, 4}, {});
+  reference::add_random(graph, "w", {4, 4}, random);
+  graph.nodes = {reference::node("MatMul", {"x", "w"}, {}, "h"),
+                 reference::node("MatMul", {"h", "w"})};
+  EXPECT_THAT(trainable(graph), ElementsAre("w [4, 4] matrix"));
+}
+
+}  // namespace
+}  // namespace lastbit
