@@ -40,9 +40,9 @@ TEST_F(Compress, WritesARunFolder) {
   EXPECT_THAT(run.out, HasSubstr("run/compressed.onnx: "));
   EXPECT_THAT(run.out, HasSubstr("times smaller than float.onnx; test error "));
   EXPECT_THAT(run.err, HasSubstr("reference: test error "));
-  EXPECT_THAT(run.err, HasSubstr("compress epoch 1/1: loss "));
+  EXPECT_THAT(run.err, HasSubstr("compress epoch 1/1  loss "));
   EXPECT_THAT(run.err, HasSubstr("residual "));
-  EXPECT_THAT(run.err, HasSubstr("finish epoch 1/1: loss "));
+  EXPECT_THAT(run.err, HasSubstr("finish epoch 1/1  loss "));
   EXPECT_THAT(names(),
               ElementsAre("float.onnx",
                           "run",

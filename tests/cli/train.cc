@@ -23,7 +23,7 @@ TEST_F(Train, WritesARunFolder) {
   const Finished run = succeed(train_words("run"));
   EXPECT_THAT(run.out, HasSubstr("run/reference.onnx: test error "));
   EXPECT_THAT(run.err, HasSubstr("training mlp (12730 parameters) on digits"));
-  EXPECT_THAT(run.err, HasSubstr("train epoch 2/2: loss "));
+  EXPECT_THAT(run.err, HasSubstr("train epoch 2/2  loss "));
   EXPECT_THAT(
       names(),
       ElementsAre(

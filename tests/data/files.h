@@ -98,7 +98,7 @@ inline std::string idx(const std::vector<std::uint32_t>& shape, std::string_view
   return text.append(values);
 }
 
-inline std::string npy_text(std::string header, std::string_view data, int version = 1) {
+inline std::string npy_text(const std::string& header, std::string_view data, int version = 1) {
   const int length_bytes = version == 1 ? 2 : 4;
   return "\x93NUMPY" + std::string{static_cast<char>(version), '\0'} +
          little(header.size(), length_bytes) + header + std::string(data);

@@ -26,10 +26,10 @@ class ExternalData : public ::testing::Test {
 
   static std::string file(const std::vector<std::pair<std::string, std::string>>& entries) {
     return with_initializer(1, {2}, [&](pbf_writer& w) {
-      for (const auto& [key, text] : entries) {
+      for (const auto& entry : entries) {
         w.add_message(13, message([&](pbf_writer& e) {
-                        e.add_string(1, key);
-                        e.add_string(2, text);
+                        e.add_string(1, entry.first);
+                        e.add_string(2, entry.second);
                       }));
       }
       w.add_int32(14, 1);

@@ -34,6 +34,7 @@ TEST(LowBitTensor, DecodesToLevelTimesScaleOfItsChannel) {
 TEST(LowBitTensor, ComesBackFromPackingForEveryRadixGranularityAndAxis) {
   for (const int radix : {2, 3, 4, 5, 7, 16, 17, 256}) {
     std::vector<float> levels;
+    levels.reserve(static_cast<std::size_t>(radix));
     for (int i = 0; i < radix; ++i) levels.push_back(static_cast<float>(i) - 1.5F);
     for (const Granularity per :
          {Granularity::kNone, Granularity::kTensor, Granularity::kChannel}) {

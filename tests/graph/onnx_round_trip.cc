@@ -153,6 +153,7 @@ TEST(OnnxRoundTrip, WorksForEveryRadix) {
   for (const int radix : {2, 3, 4, 6, 16, 17, 256}) {
     Graph graph = small_graph();
     std::vector<float> levels;
+    levels.reserve(static_cast<std::size_t>(radix));
     for (int i = 0; i < radix; ++i) levels.push_back(static_cast<float>(i));
     graph.initializers.insert_or_assign(
         "fc.weight", random_lowbit({3, 8}, 1, levels, Granularity::kNone, "some/none"));

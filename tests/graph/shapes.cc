@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
-const std::map<std::string, Shape, std::less<>> kNoShapes;
+const std::map<std::string, Shape, std::less<>> no_shapes;
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 
 // One node called "n" over inputs of these shapes; int64 lists are constants.
@@ -51,7 +51,7 @@ struct OneNode {
   }
 };
 
-Shape result(const OneNode& node) { return infer_shapes(node.graph(), kNoShapes).at("y").shape; }
+Shape result(const OneNode& node) { return infer_shapes(node.graph(), no_shapes).at("y").shape; }
 
 void expect_error(const OneNode& node, const std::string& words) {
   EXPECT_THAT([&] { return result(node); },
@@ -247,14 +247,14 @@ TEST(Shapes, OfConstantsAreKnownToReshape) {
   graph.nodes.front().inputs.emplace_back("to");
   graph.nodes.insert(graph.nodes.begin(),
                      Node{"c", "Constant", "", {}, {"to"}, {{"value_ints", Ints{3, 2}}}});
-  EXPECT_EQ(infer_shapes(graph, kNoShapes).at("y").shape, (Shape{3, 2}));
-  EXPECT_EQ(infer_shapes(graph, kNoShapes).at("to").type, DType::kInt64);
+  EXPECT_EQ(infer_shapes(graph, no_shapes).at("y").shape, (Shape{3, 2}));
+  EXPECT_EQ(infer_shapes(graph, no_shapes).at("to").type, DType::kInt64);
 }
 
 TEST(Shapes, KeepElementTypesApart) {
   Graph graph = OneNode{"Add", {{2}, {2}}}.graph();
   graph.inputs[1].type = DType::kInt64;
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("inputs are float32 ('x0') and int64 ('x1')")));
 }
 
@@ -277,7 +277,7 @@ TEST(Shapes, RefuseInputsThatDoNotFit) {
   EXPECT_THAT(infer("x", {-1, 1, 4, 4}), ThrowsMessage<InputError>(HasSubstr("does not fit it")));
   EXPECT_THAT(infer("z", {1}),
               ThrowsMessage<InputError>("[shapes] the graph has no input 'z', its inputs are: x"));
-  EXPECT_THAT([] { return infer_shapes(small_graph(), kNoShapes); },
+  EXPECT_THAT([] { return infer_shapes(small_graph(), no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("its sizes are not all known")));
   Graph open = small_graph();
   open.inputs[0].dims[2] = {-1, "height"};
@@ -287,7 +287,7 @@ TEST(Shapes, RefuseInputsThatDoNotFit) {
 
 TEST(Shapes, RefuseSizesThatOverflow) {
   Graph graph = OneNode{"Add", {{std::int64_t{1} << 40, 1}, {1, std::int64_t{1} << 40}}}.graph();
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("which no memory can hold")));
   EXPECT_THROW(infer_shapes(small_graph(), kHuge), InputError);
 }
@@ -296,7 +296,7 @@ TEST(Shapes, RefuseOperatorsThatAreNotSupported) {
   expect_error({"Erf", {{2}}}, "operator is not supported, supported are: Add, AveragePool, ");
   Graph graph = OneNode{"Relu", {{2}}}.graph();
   graph.nodes[0].domain = "com.example";
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(
                   HasSubstr("[shapes] node 'n' (com.example.Relu): operator is not supported")));
 }
@@ -306,19 +306,19 @@ TEST(Shapes, RefuseNodesThatAreNotWired) {
   expect_error({"Relu", {{2}, {2}}}, "expected 1 inputs, got 2");
   Graph graph = OneNode{"Relu", {{2}}}.graph();
   graph.nodes[0].inputs = {"ghost"};
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("input 'ghost' is no input")));
   graph = OneNode{"Conv", {{1, 1, 4}, {1, 1, 2}}}.graph();
   graph.nodes[0].inputs[0] = "";
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("input 1 must not be omitted")));
   graph = OneNode{"Relu", {{2}}}.graph();
   graph.outputs[0].name = "z";
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("output 'z' of the graph is made by no node")));
   graph = OneNode{"MaxPool", {{1, 1, 4}}, {{"kernel_shape", Ints{2}}}}.graph();
   graph.nodes[0].outputs.emplace_back("indices");
-  EXPECT_THAT([&] { return infer_shapes(graph, kNoShapes); },
+  EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("output 2 ('indices') is not supported")));
 }
 
