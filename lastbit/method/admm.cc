@@ -41,6 +41,7 @@ class Admm final : public Method {
     decode(w_.layers, low_bit_, z_);
     u_ = torch::zeros_like(z_);
     target_ = z_.clone();
+    if (options_.extragradient) start_ = torch::empty_like(z_);
   }
 
   int passes() const noexcept override { return options_.extragradient ? 2 : 1; }
@@ -53,8 +54,7 @@ class Admm final : public Method {
     add_pull(w_.gradient, w_.value, target_, rho_);
     if (!options_.extragradient) return;
     if (pass == 0) {
-      start_.defined() ? start_.copy_(w_.value) : start_ = w_.value.clone();
-      w_.value.sub_(w_.gradient, options_.prediction * at.learning_rate);
+      save_and_step(w_.value, start_, w_.gradient, options_.prediction * at.learning_rate);
     } else {
       w_.value.copy_(start_);
     }

@@ -15,6 +15,17 @@ LASTBIT_VECTORIZE void add_pull_loop(float* __restrict gradient,
   for (std::int64_t i = 0; i < count; ++i) gradient[i] += strength * (value[i] - target[i]);
 }
 
+LASTBIT_VECTORIZE void save_and_step_loop(float* __restrict value,
+                                          float* __restrict saved,
+                                          const float* __restrict gradient,
+                                          float rate,
+                                          std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    saved[i] = value[i];
+    value[i] -= rate * gradient[i];
+  }
+}
+
 }  // namespace
 
 void add_pull(torch::Tensor& gradient,
@@ -30,6 +41,22 @@ void add_pull(torch::Tensor& gradient,
                 target.data_ptr<float>(),
                 static_cast<float>(strength),
                 gradient.numel());
+}
+
+void save_and_step(torch::Tensor& value,
+                   torch::Tensor& saved,
+                   const torch::Tensor& gradient,
+                   double rate) {
+  if (!value.is_cpu()) {
+    saved.copy_(value);
+    value.sub_(gradient, rate);
+    return;
+  }
+  save_and_step_loop(value.data_ptr<float>(),
+                     saved.data_ptr<float>(),
+                     gradient.data_ptr<float>(),
+                     static_cast<float>(rate),
+                     value.numel());
 }
 
 Distances distances(const torch::Tensor& a, const torch::Tensor& b) {

@@ -11,6 +11,12 @@ void add_pull(torch::Tensor& gradient,
               const torch::Tensor& target,
               double strength);
 
+/// saved = value; value -= rate * gradient, elementwise, in one pass over memory on the CPU.
+void save_and_step(torch::Tensor& value,
+                   torch::Tensor& saved,
+                   const torch::Tensor& gradient,
+                   double rate);
+
 /// Sums of squares taken in one pass, for residuals.
 struct Distances {
   double between = 0.0;  ///< ||a - b||^2

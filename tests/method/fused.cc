@@ -66,5 +66,18 @@ TEST(AddPull, WorksOnASliceAndLeavesTheRestAlone) {
   EXPECT_EQ(vector_of(all), (std::vector<float>{0, 0, 0, 2, 2, 2, 2, 0, 0, 0}));
 }
 
+TEST(SaveAndStep, SavesTheValueAndMovesItAgainstTheGradient) {
+  for (const std::int64_t size : {0, 1, 3, 15, 16, 17, 1000}) {
+    SCOPED_TRACE(size);
+    const torch::Tensor before = torch::arange(size, torch::kFloat32);
+    const torch::Tensor gradient = torch::full({size}, 3.0F);
+    torch::Tensor value = before.clone();
+    torch::Tensor saved = torch::empty_like(value);
+    save_and_step(value, saved, gradient, 0.5);
+    EXPECT_TRUE(torch::equal(saved, before));
+    EXPECT_TRUE(torch::equal(value, before - 1.5F));
+  }
+}
+
 }  // namespace
 }  // namespace lastbit
