@@ -123,7 +123,7 @@ int inspect_command(int argc, char** argv) {
     for (const Row& row : rows) layers.push_back(to_json(row));
     const nlohmann::ordered_json out = {{"model", model},
                                         {"opset", graph.opset},
-                                        {"file_bytes", file},
+                                        {"file_bytes", static_cast<std::int64_t>(file)},
                                         {"float_bytes", float_bytes},
                                         {"ratio", float_bytes / file},
                                         {"parameters", weights},

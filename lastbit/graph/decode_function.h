@@ -18,8 +18,10 @@ inline constexpr std::array<std::string_view, 4> kDecodeInputs{
 /// An attribute of the call; in the body a value like the inputs.
 inline constexpr std::string_view kDecodeShape = "shape";
 inline constexpr std::string_view kDecodeOutput = "weight";
-/// Metadata property for the set of an initializer: this and the initializer's name.
+/// Metadata properties for sets: that of an initializer (the key goes on with its name), and that
+/// of all low-bit initializers without one of their own.
 inline constexpr std::string_view kSetKey = "lastbit.set.";
+inline constexpr std::string_view kCommonSetKey = "lastbit.set";
 
 /// The body, in order; Constant nodes first. Values are called as in docs/format.md, which leaves
 /// five open: the four inputs, and the shape.

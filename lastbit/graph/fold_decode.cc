@@ -106,7 +106,8 @@ class Parts {
     if (const Shape& codes = part("codes", DType::kUint8).shape(); codes[1] != 1) {
       fail("input 'codes' has shape ", to_string(codes), ", expected [bytes, 1]");
     }
-    const auto label = graph_.metadata.find(cat(kSetKey, node_.outputs.front()));
+    auto label = graph_.metadata.find(cat(kSetKey, node_.outputs.front()));
+    if (label == graph_.metadata.end()) label = graph_.metadata.find(kCommonSetKey);
     if (label != graph_.metadata.end()) tensor.set = label->second;
     try {
       check_lowbit(tensor);
@@ -238,6 +239,9 @@ void fold_decode(Graph& graph) {
   for (auto& [name, tensor] : made) {
     graph.metadata.erase(cat(kSetKey, name));
     graph.initializers.insert_or_assign(name, std::move(tensor));
+  }
+  if (const auto common = graph.metadata.find(kCommonSetKey); common != graph.metadata.end()) {
+    graph.metadata.erase(common);
   }
 }
 

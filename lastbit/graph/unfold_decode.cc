@@ -100,6 +100,24 @@ void append_body(const Node& call, Constants& constants, std::vector<Node>& node
   }
 }
 
+// The set that several weights have, and most of them, is written once for all; others for
+// themselves.
+void label_sets(const std::map<std::string, LowBitTensor>& low_bit, Graph& graph) {
+  std::map<std::string, int> uses;
+  for (const auto& [name, tensor] : low_bit) ++uses[tensor.set];
+  std::string common;
+  int most = 1;
+  for (const auto& [set, count] : uses) {
+    if (set.empty() || count <= most) continue;
+    common = set;
+    most = count;
+  }
+  if (!common.empty()) graph.metadata.insert_or_assign(std::string(kCommonSetKey), common);
+  for (const auto& [name, tensor] : low_bit) {
+    if (tensor.set != common) graph.metadata.insert_or_assign(cat(kSetKey, name), tensor.set);
+  }
+}
+
 }  // namespace
 
 void unfold_decode(Graph& graph, bool inline_body) {
@@ -120,8 +138,8 @@ void unfold_decode(Graph& graph, bool inline_body) {
     } else {
       nodes.push_back(std::move(call));
     }
-    if (!tensor.set.empty()) graph.metadata.insert_or_assign(cat(kSetKey, name), tensor.set);
   }
+  label_sets(low_bit, graph);
   nodes.insert(nodes.end(), graph.nodes.begin(), graph.nodes.end());
   graph.nodes = std::move(nodes);
 }

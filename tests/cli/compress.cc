@@ -140,6 +140,18 @@ TEST_F(Compress, WritesEverySet) {
   }
 }
 
+TEST_F(Compress, AddsAtMost2KiBToWhatLeNet5Needs) {
+  succeed({"zoo", "lenet5", "--out", "lenet5.onnx"});
+  succeed({"compress", "lenet5.onnx", "--method", "dc", "--run", "run"});
+  const auto inspect =
+      nlohmann::json::parse(succeed({"inspect", "run/compressed.onnx", "--json"}).out);
+  std::int64_t needed = 0;
+  for (const auto& layer : inspect["layers"]) needed += layer["bytes"].get<std::int64_t>();
+  const auto file = inspect["file_bytes"].get<std::int64_t>();
+  EXPECT_LE(file, needed + 2048);
+  EXPECT_LE(file, 95'000);
+}
+
 TEST_F(Compress, FollowsTheLastRuleThatMatches) {
   succeed({"compress",
            "float.onnx",

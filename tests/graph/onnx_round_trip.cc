@@ -186,6 +186,22 @@ TEST(OnnxRoundTrip, LeavesNodesThatOnlyResembleTheBody) {
   expect_same(parse(serialize_onnx(graph)), graph);
 }
 
+TEST(OnnxRoundTrip, KeepsTheSetOfEachWeightWhereMostShareOne) {
+  Graph graph = small_graph();
+  const auto add = [&](const std::string& name, const std::string& set) {
+    graph.initializers.insert_or_assign(
+        name, random_lowbit({3, 8}, 1, {-1, 0, 1}, Granularity::kTensor, set));
+  };
+  add("w0", "ternary/tensor");
+  add("w1", "ternary/tensor");
+  add("w2", "levels/tensor");
+  add("w3", "");
+  const Graph back = parse(serialize_onnx(graph));
+  expect_same(back, graph);
+  EXPECT_FALSE(back.metadata.contains("lastbit.set"));
+  expect_same(parse(serialize_onnx(graph, {.inline_decode = true})), graph);
+}
+
 TEST(OnnxWriter, GivesEqualBytesForEqualGraphs) {
   EXPECT_EQ(serialize_onnx(small_graph()), serialize_onnx(small_graph()));
 }
