@@ -8,6 +8,7 @@
 
 #include "agreement.h"
 #include "lastbit/base/error.h"
+#include "tests/runtime/random_windows.h"
 
 // Convolution and pooling against a plain evaluation in double precision and the runtime.
 
@@ -21,66 +22,17 @@ using reference::single;
 using Ints = std::vector<std::int64_t>;
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
-Ints random_ints(Random& random, std::size_t count, std::int64_t low, std::int64_t high) {
-  Ints values(count);
-  for (std::int64_t& v : values) {
-    v = low + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(high - low + 1)));
-  }
-  return values;
-}
-
-std::string text(const Attributes& attributes) {
-  std::string line;
-  for (const auto& [name, value] : attributes) {
-    if (const auto* ints = std::get_if<Ints>(&value)) line += name + " " + to_string(*ints) + " ";
-    if (const auto* one = std::get_if<std::int64_t>(&value)) {
-      line += name + " " + std::to_string(*one) + " ";
-    }
-  }
-  return line;
-}
-
-// Spatial sizes in which a kernel of this reach fits whatever the padding.
-Shape random_input(Random& random, std::int64_t channels, const Ints& kernel, const Ints& steps) {
-  constexpr std::int64_t kSizes[] = {1, 2, 3, 5, 7, 12};
-  Shape shape = {1 + static_cast<std::int64_t>(random.below(3)), channels};
-  for (std::size_t i = 0; i < kernel.size(); ++i) {
-    const std::int64_t reach = (kernel[i] - 1) * steps[i] + 1;
-    shape.push_back(std::max(reach, kSizes[random.below(std::size(kSizes))]));
-  }
-  return shape;
-}
-
-void expect_random_convs(std::size_t rank, std::uint64_t seed) {
+void expect_random_convs(std::size_t rank, std::uint64_t seed, int rounds) {
   Random random(seed);
-  for (int round = 0; round < 100; ++round) {
-    const Ints kernel = random_ints(random, rank, 1, 4);
-    const Ints dilations = random_ints(random, rank, 1, 3);
-    const auto groups = static_cast<std::int64_t>(1 + random.below(3));
-    const auto in = static_cast<std::int64_t>(1 + random.below(3));
-    const auto out = static_cast<std::int64_t>(1 + random.below(8));
-    const Attributes attributes = {{"kernel_shape", kernel},
-                                   {"strides", random_ints(random, rank, 1, 3)},
-                                   {"dilations", dilations},
-                                   {"pads", random_ints(random, 2 * rank, 0, 3)},
-                                   {"group", groups}};
-    const Shape input = random_input(random, in * groups, kernel, dilations);
-    SCOPED_TRACE(testing::Message()
-                 << "round " << round << ": input " << to_string(input) << " " << text(attributes));
-    Graph graph = single(input, {});
-    Shape weights = {out * groups, in};
-    weights.insert(weights.end(), kernel.begin(), kernel.end());
-    add_random(graph, "w", weights, random);
-    add_random(graph, "b", {out * groups}, random);
-    std::vector<std::string> inputs = {"x", "w"};
-    if (random.below(2) == 0) inputs.emplace_back("b");
-    graph.nodes = {node("Conv", inputs, attributes)};
-    expect_agreement(graph, random);
+  for (int round = 0; round < rounds; ++round) {
+    const reference::WindowCase one = reference::random_conv(random, rank);
+    SCOPED_TRACE(testing::Message() << "round " << round << ": " << one.text);
+    expect_agreement(one.graph, random);
   }
 }
 
-TEST(Conv, AgreesOnRandomPlanes) { expect_random_convs(2, 1); }
-TEST(Conv, AgreesOnRandomLines) { expect_random_convs(1, 2); }
+TEST(Conv, AgreesOnRandomPlanes) { expect_random_convs(2, 1, 100); }
+TEST(Conv, AgreesOnRandomLines) { expect_random_convs(1, 2, 100); }
 
 TEST(Conv, PadsByItselfWhereAsked) {
   Random random(3);
@@ -99,24 +51,9 @@ TEST(Conv, PadsByItselfWhereAsked) {
 void expect_random_pools(const std::string& op, std::size_t rank, std::uint64_t seed) {
   Random random(seed);
   for (int round = 0; round < 150; ++round) {
-    const Ints kernel = random_ints(random, rank, 1, 4);
-    Ints pads = random_ints(random, 2 * rank, 0, 3);
-    // Padding as wide as the kernel makes windows without any input.
-    for (std::size_t i = 0; i < pads.size(); ++i) pads[i] = std::min(pads[i], kernel[i % rank] - 1);
-    const Ints dilations = random_ints(random, rank, 1, op == "MaxPool" ? 3 : 1);
-    Attributes attributes = {{"kernel_shape", kernel},
-                             {"strides", random_ints(random, rank, 1, 4)},
-                             {"pads", pads},
-                             {"ceil_mode", static_cast<std::int64_t>(random.below(2))}};
-    if (op == "MaxPool") {
-      attributes.emplace("dilations", dilations);
-    } else {
-      attributes.emplace("count_include_pad", static_cast<std::int64_t>(random.below(2)));
-    }
-    const Shape input = random_input(random, 3, kernel, dilations);
-    SCOPED_TRACE(testing::Message()
-                 << "round " << round << ": input " << to_string(input) << " " << text(attributes));
-    expect_agreement(single(input, {node(op, {"x"}, attributes)}), random);
+    const reference::WindowCase one = reference::random_pool(random, op, rank);
+    SCOPED_TRACE(testing::Message() << "round " << round << ": " << one.text);
+    expect_agreement(one.graph, random);
   }
 }
 
