@@ -111,8 +111,8 @@ TEST(Zoo, DrawsWeightsBetweenTheLimitsOfGlorotAndBengio) {
   // count) and their mean square by limit^2 * sqrt(4 / 45 / count): five deviations are allowed.
   EXPECT_LE(std::abs(sum / count), 5 * limit / std::sqrt(3 * count));
   EXPECT_NEAR(squares / count, limit * limit / 3, 5 * limit * limit * std::sqrt(4.0 / 45 / count));
-  for (const float b : decode(*graph.find_initializer("conv2.bias")).as_floats())
-    EXPECT_EQ(b, 0.0F);
+  const Tensor bias = decode(*graph.find_initializer("conv2.bias"));
+  for (const float b : bias.as_floats()) EXPECT_EQ(b, 0.0F);
 }
 
 TEST(Zoo, RepeatsWeightsForASeedAndChangesThemWithIt) {
