@@ -21,6 +21,8 @@ inline __m256i mask_of(std::size_t count) noexcept {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
 }
 
+inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm256_fmadd_ps(a, b, c); }
+
 inline Vec load_part(const float* from, std::size_t count) noexcept {
   return _mm256_maskload_ps(from, mask_of(count));
 }

@@ -20,6 +20,8 @@ inline __mmask16 mask_of(std::size_t count) noexcept {
   return static_cast<__mmask16>((1U << count) - 1U);
 }
 
+inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm512_fmadd_ps(a, b, c); }
+
 inline Vec load_part(const float* from, std::size_t count) noexcept {
   return _mm512_maskz_loadu_ps(mask_of(count), from);
 }

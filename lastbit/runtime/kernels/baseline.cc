@@ -13,6 +13,8 @@ constexpr std::size_t kDotColumns = 2;
 constexpr std::size_t kDotTile = 4;
 constexpr std::size_t kPanelVectors = 2;
 
+inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return a * b + c; }
+
 inline Vec load_part(const float* from, std::size_t count) noexcept {
   Vec v = {};
   __builtin_memcpy(&v, from, count * sizeof(float));

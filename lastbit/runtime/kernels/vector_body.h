@@ -1,7 +1,9 @@
 // The kernels in terms of a vector of kLanes floats. No include guard: each file of one instruction
 // set includes this once, inside its own namespace and under its own target options, after it has
-// defined kLanes, Vec, IntVec, load_part, store_part, and for fields of 1, 2 and 4 bits Levels (the
-// table of a CodeRows), load_levels and look_up, the levels of the kLanes fields from k on.
+// defined kLanes, Vec, IntVec, load_part, store_part, multiply_add (said outright, since compilers
+// fuse some products and not others, and bits must not depend on the tile), and for fields of 1, 2
+// and 4 bits Levels (the table of a CodeRows), load_levels and look_up, the levels of the kLanes
+// fields from k on.
 //
 // Nothing of the standard library is called here: a function of its headers compiled under these
 // options could be the copy that the linker keeps for all processors.
@@ -84,7 +86,7 @@ inline void dot_tile(const float* x,
     for (std::size_t j = 0; j < WRows; ++j) {
       const Vec ws = w.at(row + j, k);
 #pragma GCC unroll 8
-      for (std::size_t i = 0; i < XRows; ++i) sums[j][i] += ws * xs[i];
+      for (std::size_t i = 0; i < XRows; ++i) sums[j][i] = multiply_add(ws, xs[i], sums[j][i]);
     }
   }
   if (k < depth) {
@@ -96,7 +98,7 @@ inline void dot_tile(const float* x,
     for (std::size_t j = 0; j < WRows; ++j) {
       const Vec ws = w.part(row + j, k, part);
 #pragma GCC unroll 8
-      for (std::size_t i = 0; i < XRows; ++i) sums[j][i] += ws * xs[i];
+      for (std::size_t i = 0; i < XRows; ++i) sums[j][i] = multiply_add(ws, xs[i], sums[j][i]);
     }
   }
 #pragma GCC unroll 8
@@ -212,7 +214,8 @@ inline void panel_tile(const float* w,
     for (std::size_t r = 0; r < Rows; ++r) {
       const Vec weight = splat(w[r * w_stride + k]);
 #pragma GCC unroll 8
-      for (std::size_t v = 0; v < Vectors; ++v) sums[r][v] += weight * column[v];
+      for (std::size_t v = 0; v < Vectors; ++v)
+        sums[r][v] = multiply_add(weight, column[v], sums[r][v]);
     }
   }
 #pragma GCC unroll 8
