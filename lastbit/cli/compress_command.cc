@@ -154,12 +154,11 @@ class Compression {
       const torch::NoGradGuard no_gradient;
       method_->begin(network_.constrained());
     }
-    if (!info_.trains || choice_.finish_epochs == 0) return;
+    if (!trainer_ || choice_.finish_epochs == 0) return;
     TrainerOptions finish = choice_.training.trainer;
     finish.epochs = choice_.finish_epochs;
     // Small steps from where the main run ended: only scales, biases and norms are still to settle.
-    finish.learning_rate =
-        Schedule::parse(cat("cosine:", 0.1 * finish.learning_rate.at(0.0, 0)), "finish");
+    finish.learning_rate = Schedule::cosine(finish.learning_rate.at(0.0, 0) / 10.0);
     finish.seed += 1;
     auto fixed = make_fixed_codes(method_->deployed());
     Trainer finisher(network_, *train_, *test_, finish, fixed.get());

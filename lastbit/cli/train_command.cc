@@ -57,8 +57,6 @@ void set_mean(Network& network,
 
 TrainChoice defaults() {
   TrainChoice choice;
-  choice.training.trainer.epochs = 10;
-  choice.training.trainer.batch = 128;
   choice.training.learning_rate = "cosine:0.05";
   choice.training.trainer.optimizer.weight_decay = 5e-4;
   return choice;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -73,24 +72,18 @@ std::vector<float> libtorch_outputs(Network& network, const Batches& data) {
   const torch::NoGradGuard no_gradient;
   network.set_training(false);
   std::vector<float> outputs;
-  std::vector<std::int64_t> indices;
-  constexpr std::int64_t kBatch = 500;
-  for (std::int64_t begin = 0; begin < data.size(); begin += kBatch) {
-    indices.clear();
-    for (std::int64_t i = begin; i < std::min(begin + kBatch, data.size()); ++i)
-      indices.push_back(i);
-    const torch::Tensor logits = network.forward(data.gather(indices).input).contiguous();
+  for_each_batch(data, [&](const Batch& batch) {
+    const torch::Tensor logits = network.forward(batch.input).contiguous();
     outputs.insert(
         outputs.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());
-  }
+  });
   return outputs;
 }
 
 struct Agreement {
-  double worst = 0.0;  // largest |a - b| of a sample over its largest |a|
-  std::int64_t other_class =
-      0;  // samples whose largest output differs by more than the tolerance allows
-  std::int64_t misses = 0;  // of `reference`
+  double worst = 0.0;            // largest |a - b| of a sample over its largest |a|
+  std::int64_t other_class = 0;  // samples whose largest output is another, ties left out
+  std::int64_t misses = 0;       // of `reference`
 };
 
 Agreement compare(const std::vector<float>& reference,

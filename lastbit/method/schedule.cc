@@ -48,6 +48,12 @@ Schedule Schedule::geometric(double first, double last) noexcept {
   return schedule;
 }
 
+Schedule Schedule::cosine(double first) noexcept {
+  Schedule schedule(first);
+  schedule.kind_ = Kind::kCosine;
+  return schedule;
+}
+
 Schedule Schedule::parse(std::string_view text, std::string_view option) {
   constexpr std::string_view kCosineTag = "cosine:";
   Schedule schedule(1.0);

@@ -39,6 +39,9 @@ class Schedule {
   /// From `first` to `last` by equal factors; both positive.
   static Schedule geometric(double first, double last) noexcept;
 
+  /// From `first`, positive, down to 0.
+  static Schedule cosine(double first) noexcept;
+
   /// @throws InputError, naming `option`, if the text is not one of the forms or a number is not
   ///     positive and finite.
   static Schedule parse(std::string_view text, std::string_view option);

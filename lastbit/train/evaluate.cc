@@ -37,21 +37,27 @@ BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels
           .misses = logits.detach().argmax(1).ne(labels).sum()};
 }
 
-Score evaluate(Network& network, const Batches& data) {
-  const torch::NoGradGuard no_gradient;
-  network.set_training(false);
+void for_each_batch(const Batches& data, const std::function<void(const Batch&)>& use) {
   constexpr std::int64_t kBatch = 500;
-  torch::Tensor loss = torch::zeros({}, torch::kFloat64);
-  std::int64_t misses = 0;
   std::vector<std::int64_t> indices;
   for (std::int64_t begin = 0; begin < data.size(); begin += kBatch) {
     indices.resize(static_cast<std::size_t>(std::min(kBatch, data.size() - begin)));
     std::iota(indices.begin(), indices.end(), begin);
-    const Batch batch = data.gather(indices);
-    const BatchLoss result = cross_entropy(network.forward(batch.input), batch.labels);
-    loss += result.loss.to(torch::kCPU, torch::kFloat64) * static_cast<double>(indices.size());
-    misses += result.misses.item<std::int64_t>();
+    use(data.gather(indices));
   }
+}
+
+Score evaluate(Network& network, const Batches& data) {
+  const torch::NoGradGuard no_gradient;
+  network.set_training(false);
+  torch::Tensor loss = torch::zeros({}, torch::kFloat64);
+  std::int64_t misses = 0;
+  for_each_batch(data, [&](const Batch& batch) {
+    const BatchLoss result = cross_entropy(network.forward(batch.input), batch.labels);
+    const auto samples = static_cast<double>(batch.labels.numel());
+    loss += result.loss.to(torch::kCPU, torch::kFloat64) * samples;
+    misses += result.misses.item<std::int64_t>();
+  });
   network.set_training(true);
   const auto total = static_cast<double>(data.size());
   return {.loss = loss.item<double>() / total,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "lastbit/quant/quantized.h"
@@ -21,6 +22,9 @@ struct BatchLoss {
   torch::Tensor misses;  // () int64
 };
 BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels);
+
+/// Calls `use` on all samples in their order, a few hundred at a time.
+void for_each_batch(const Batches& data, const std::function<void(const Batch&)>& use);
 
 /// Runs the network over all samples with batch norm and dropout as in use.
 Score evaluate(Network& network, const Batches& data);

@@ -1,7 +1,6 @@
 #include "lastbit/train/network.h"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 #include <utility>
 
