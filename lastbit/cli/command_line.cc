@@ -22,7 +22,7 @@ CommandLine::CommandLine(const std::string& name, const std::string& summary)
   app_.allow_config_extras(CLI::config_extras_mode::error);
 }
 
-bool CommandLine::parse(int argc, char** argv) {
+bool CommandLine::parse(int argc, char** argv, const std::function<void()>& settle) {
   try {
     app_.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -46,6 +46,7 @@ bool CommandLine::parse(int argc, char** argv) {
                          app_.get_name(),
                          " --help' shows the options)"));
   }
+  if (settle) settle();
   if (!save_config_.empty()) write_file(save_config_, config());
   return true;
 }

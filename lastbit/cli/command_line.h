@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -15,11 +16,12 @@ class CommandLine {
 
   CLI::App& app() noexcept { return app_; }
 
+  /// @param settle  called after reading, before the options in force are saved; may be empty.
   /// @return false if help was asked for and printed: the command is done.
   /// @throws InputError for wrong usage, an unknown key in the file, or a file that cannot be read
   /// or
   ///     written.
-  bool parse(int argc, char** argv);
+  bool parse(int argc, char** argv, const std::function<void()>& settle = {});
 
   /// All options in force, in the form that `--config` reads.
   std::string config() const;

@@ -16,11 +16,11 @@
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/digest.h"
 #include "lastbit/cli/json_text.h"
+#include "lastbit/cli/method_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/training.h"
 #include "lastbit/graph/onnx.h"
 #include "lastbit/method/fixed_codes.h"
-#include "lastbit/method/registry.h"
 
 namespace lastbit {
 namespace {
@@ -35,10 +35,7 @@ struct CompressChoice {
   DataChoice data;
   TrainingChoice training;
   std::vector<std::string> codebooks = {"ternary"};
-  std::string method = "admm";
-  MethodOptions methods;
-  std::string rho;
-  std::string pull = "0.3..5";
+  MethodChoice method;
   std::string project_every = "100steps";
   std::int64_t finish_epochs = 1;
 };
@@ -60,8 +57,6 @@ RoundLength parse_round(const std::string& text) {
 }
 
 void add_options(CLI::App& app, CompressChoice& choice) {
-  std::vector<std::string> methods_known;
-  for (const MethodInfo& info : methods()) methods_known.emplace_back(info.name);
   std::vector<std::string> sets_known;
   for (const SetInfo& info : known_sets()) sets_known.emplace_back(info.form);
 
@@ -78,9 +73,6 @@ void add_options(CLI::App& app, CompressChoice& choice) {
       ->take_all()
       ->type_name("RULE");
   app.add_option(
-         "--method", choice.method, cat("How weights reach the codebook: ", join(methods_known)))
-      ->type_name("NAME");
-  app.add_option(
          "--run", choice.run, "Folder to write: config, log and models (default runs/MODEL-METHOD)")
       ->type_name("DIR");
   app.add_option("--out", choice.out, "Where to write the model (default RUN/compressed.onnx)")
@@ -94,37 +86,23 @@ void add_options(CLI::App& app, CompressChoice& choice) {
   app.add_option(
          "--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
       ->type_name("LENGTH");
-  app.add_option(
-         "--pull",
-         choice.pull,
-         "admm: share of the gap to the codebook that a round closes, as a rate; a schedule over "
-         "the rounds, from which rho follows")
-      ->type_name("SCHEDULE");
-  app.add_option("--rho", choice.rho, "admm: the penalty itself, in place of --pull")
-      ->type_name("SCHEDULE");
-  app.add_flag("--extragradient,!--no-extragradient",
-               choice.methods.admm.extragradient,
-               "admm: two passes a step, predict and correct, or one")
-      ->default_str(choice.methods.admm.extragradient ? "true" : "false");
-  app.add_option("--prediction",
-                 choice.methods.admm.prediction,
-                 "admm: rate of the prediction, as a multiple of the learning rate");
   app.add_option("--finish-epochs",
                  choice.finish_epochs,
                  "Epochs at the end with codes fixed, which tune scales and biases")
       ->check(CLI::Range(0, 1000000));
+  add_method_options(app, choice.method);
 }
 
 // One compression: the network, its data and method, and the steps from float to file.
 class Compression {
  public:
-  explicit Compression(CompressChoice& choice)
+  Compression(CompressChoice& choice, const MethodInfo& info)
       : choice_(choice),
-        info_(find_method(choice.method)),
+        info_(info),
         reference_(read_onnx(choice.model)),
         network_(
             reference_, choose_codebooks(reference_, choice.codebooks), device_of(choice.training)),
-        method_(info_.make(choice.methods)) {
+        method_(make_method(info, choice.method)) {
     if (!choice.data.name.empty()) {
       const Dataset data = open(choice.data);
       train_.emplace(data.train, network_.sample_shape(), network_.device());
@@ -158,7 +136,7 @@ class Compression {
     TrainerOptions finish = choice_.training.trainer;
     finish.epochs = choice_.finish_epochs;
     // Small steps from where the main run ended: only scales, biases and norms are still to settle.
-    finish.learning_rate = Schedule::cosine(finish.learning_rate.at(0.0, 0) / 10.0);
+    finish.learning_rate = Schedule::cosine(finish.learning_rate.first() / 10.0);
     finish.seed += 1;
     auto fixed = make_fixed_codes(method_->deployed());
     Trainer finisher(network_, *train_, *test_, finish, fixed.get());
@@ -195,7 +173,7 @@ nlohmann::ordered_json result_of(const std::string& out,
   const auto reference_bytes = std::filesystem::file_size(choice.model);
   nlohmann::ordered_json result = {
       {"model", out},
-      {"method", choice.method},
+      {"method", choice.method.name},
       {"codebook", choice.codebooks},
       {"bytes", bytes},
       {"reference_bytes", reference_bytes},
@@ -215,16 +193,16 @@ int compress_command(int argc, char** argv) {
   CompressChoice choice;
   choice.training.learning_rate = "cosine:0.05";
   add_options(line.app(), choice);
-  if (!line.parse(argc, argv)) return 0;
+  const MethodInfo* info = nullptr;
+  const auto settle = [&] { info = &settle_method(line.app(), choice.method); };
+  if (!line.parse(argc, argv, settle)) return 0;
   apply(choice.training);
   choice.training.trainer.round = parse_round(choice.project_every);
-  choice.methods.admm.pull = Schedule::parse(choice.pull, "pull");
-  if (!choice.rho.empty()) choice.methods.admm.rho = Schedule::parse(choice.rho, "rho");
   if (choice.run.empty()) {
     choice.run =
-        cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method);
+        cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method.name);
   }
-  Compression compression(choice);
+  Compression compression(choice, *info);
   if (!choice.out.empty()) require_writable(choice.out);
   RunFolder folder(choice.run, line.config(), choice.force);
   const std::string out = choice.out.empty() ? folder.file("compressed.onnx").string() : choice.out;

@@ -17,6 +17,9 @@ struct AdmmOptions {
   /// can follow and the codes keep flipping; far above 1 the weights stay where they were first
   /// projected to.
   Schedule pull = Schedule::geometric(0.3, 5.0);
+  /// rho doubles or halves after a round whose primal and dual residuals are a factor of ten apart
+  /// (Boyd et al. 2011, section 3.4.1); rho or pull then say where it starts.
+  bool balance = false;
   bool extragradient = false;  ///< Two passes a step: predict, then correct from the start.
   double prediction = 1.0;     ///< The prediction's rate, as a multiple of the learning rate.
 };
@@ -24,6 +27,6 @@ struct AdmmOptions {
 /// ADMM for low-bit weights: Leng et al. 2017 (arXiv 1707.09870), section 3.
 ///
 /// @throws InputError if the prediction rate is not positive and finite.
-std::unique_ptr<Method> make_admm(AdmmOptions options);
+std::unique_ptr<Method> make_admm(const AdmmOptions& options);
 
 }  // namespace lastbit

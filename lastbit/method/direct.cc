@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "lastbit/method/residuals.h"
+#include "lastbit/method/registry.h"
 
 namespace lastbit {
 namespace {
@@ -13,27 +13,31 @@ class DirectCompression final : public Method {
 
   void begin(Weights weights) override {
     w_ = std::move(weights);
-    low_bit_ = project(w_.layers, w_.value);
+    z_.begin(w_);
   }
 
   // The reference does not move, so neither does its projection: only the gap is to be told.
-  Residuals end_round(const Progress& /*at*/) override {
-    torch::Tensor z = torch::empty_like(w_.value);
-    decode(w_.layers, low_bit_, z);
-    return residuals(w_.value, z, z, low_bit_, low_bit_, 0.0);
-  }
+  Residuals end_round(const Progress& /*at*/) override { return z_.residuals(w_.value, 0.0); }
 
-  const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
+  torch::Tensor seen(const Progress& /*at*/) const override { return w_.value; }
+  const std::vector<Quantized>& deployed() const noexcept override { return z_.quantized(); }
   std::map<std::string, torch::Tensor> state() const override { return {}; }
   void load(const std::map<std::string, torch::Tensor>& /*state*/) override {}
 
  private:
   Weights w_;
-  std::vector<Quantized> low_bit_;
+  LowBitPoint z_;
 };
 
 }  // namespace
 
 std::unique_ptr<Method> make_direct_compression() { return std::make_unique<DirectCompression>(); }
+
+MethodInfo dc_method() {
+  return {.name = "dc",
+          .summary = "direct compression: project the reference, no training, no data",
+          .trains = false,
+          .make = [](const Settings& /*settings*/) { return make_direct_compression(); }};
+}
 
 }  // namespace lastbit

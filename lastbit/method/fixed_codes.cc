@@ -3,8 +3,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "lastbit/method/residuals.h"
-
 namespace lastbit {
 namespace {
 
@@ -28,6 +26,7 @@ class FixedCodes final : public Method {
   }
 
   Residuals end_round(const Progress& /*at*/) override { return {}; }
+  torch::Tensor seen(const Progress& /*at*/) const override { return w_.value; }
   const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
 
   std::map<std::string, torch::Tensor> state() const override {

@@ -1,35 +1,40 @@
 #include "lastbit/method/registry.h"
 
-#include <array>
-#include <string>
-#include <vector>
-
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
-#include "lastbit/method/direct.h"
 
 namespace lastbit {
-namespace {
 
-std::unique_ptr<Method> admm(const MethodOptions& options) { return make_admm(options.admm); }
-std::unique_ptr<Method> dc(const MethodOptions& /*options*/) { return make_direct_compression(); }
+// Each is defined in the file of its method.
+MethodInfo admm_method();
+MethodInfo dc_method();
+MethodInfo idc_method();
+MethodInfo lc_method();
+MethodInfo lc_qp_method();
 
-constexpr std::array<MethodInfo, 2> kMethods = {{
-    {"admm", "alternating direction method of multipliers (Leng et al. 2017)", true, admm},
-    {"dc", "direct compression: project the reference, no training, no data", false, dc},
-}};
-
-}  // namespace
-
-std::span<const MethodInfo> methods() noexcept { return kMethods; }
+std::span<const MethodInfo> methods() {
+  static const std::vector<MethodInfo> kMethods = {
+      admm_method(),
+      lc_method(),
+      lc_qp_method(),
+      dc_method(),
+      idc_method(),
+  };
+  return kMethods;
+}
 
 const MethodInfo& find_method(std::string_view name) {
-  std::vector<std::string> known;
-  for (const MethodInfo& info : kMethods) {
+  std::vector<std::string_view> known;
+  for (const MethodInfo& info : methods()) {
     if (info.name == name) return info;
-    known.emplace_back(info.name);
+    known.push_back(info.name);
   }
   throw InputError(cat("[method] '", name, "' is not known, expected one of: ", join(known)));
+}
+
+std::unique_ptr<Method> make_method(const MethodInfo& info,
+                                    const std::map<std::string, std::string>& given) {
+  return info.make(Settings(info.name, info.options, given));
 }
 
 }  // namespace lastbit

@@ -4,40 +4,122 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <utility>
 
+#include "lastbit/base/text.h"
 #include "lastbit/method/fused.h"
 
 namespace lastbit {
 namespace {
 
-double flipped_share(const std::vector<Quantized>& before, const std::vector<Quantized>& now) {
-  std::int64_t flipped = 0;
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    const auto& old_codes = before[i].codes;
-    const auto& new_codes = now[i].codes;
-    for (std::size_t k = 0; k < new_codes.size(); ++k) flipped += old_codes[k] != new_codes[k];
-    total += static_cast<std::int64_t>(new_codes.size());
+// Weights that are all zero are feasible, not infinitely far.
+double relative(double square, double norm) { return std::sqrt(square / std::max(norm, 1e-30)); }
+
+std::int64_t flips(const Quantized& before, const Quantized& now) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < now.codes.size(); ++i) count += before.codes[i] != now.codes[i];
+  return count;
+}
+
+void describe_codes(const Quantized& quantized, LayerResiduals& layer) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(quantized.levels.size()));
+  for (const Code code : quantized.codes) ++counts[code];
+  const auto total = static_cast<double>(quantized.codes.size());
+  for (const std::int64_t count : counts) {
+    const double share = static_cast<double>(count) / total;
+    layer.shares.push_back(share);
+    if (count > 0) layer.entropy -= share * std::log2(share);
   }
-  return total == 0 ? 0.0 : static_cast<double>(flipped) / static_cast<double>(total);
+  const auto& scales = quantized.scales;
+  layer.scale =
+      std::accumulate(scales.begin(), scales.end(), 0.0) / static_cast<double>(scales.size());
 }
 
 }  // namespace
 
-Residuals residuals(const torch::Tensor& w,
-                    const torch::Tensor& z,
-                    const torch::Tensor& z_before,
-                    const std::vector<Quantized>& before,
-                    const std::vector<Quantized>& now,
-                    double penalty) {
-  const Distances gap = distances(w, z);
-  const Distances moved = distances(z, z_before);
-  // Weights that are all zero are feasible, not infinitely far.
-  const double norm = std::max(gap.norm, 1e-30);
-  return {.primal = std::sqrt(gap.between / norm),
-          .dual = std::sqrt(moved.between / norm),
-          .flipped = flipped_share(before, now),
-          .penalty = penalty};
+void LowBitPoint::begin(const Weights& weights) {
+  layers_ = weights.layers;
+  low_bit_ = lastbit::project(layers_, weights.value);
+  z_ = torch::empty_like(weights.value);
+  decode(layers_, low_bit_, z_);
+  before_ = low_bit_;
+  z_before_ = z_.clone();
+}
+
+void LowBitPoint::project(const torch::Tensor& flat) {
+  assign(lastbit::project(layers_, flat, &low_bit_));
+}
+
+void LowBitPoint::assign(std::vector<Quantized> low_bit) {
+  before_ = std::exchange(low_bit_, std::move(low_bit));
+  z_before_.copy_(z_);
+  decode(layers_, low_bit_, z_);
+}
+
+Residuals LowBitPoint::residuals(const torch::Tensor& seen,
+                                 double penalty,
+                                 const torch::Tensor& multipliers) const {
+  Residuals result;
+  result.penalty = penalty;
+  double gap = 0.0;
+  double moved = 0.0;
+  double norm = 0.0;
+  std::int64_t flipped = 0;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const std::int64_t size = layers_[i].layout.size();
+    const auto slice = [&](const torch::Tensor& flat) {
+      return flat.narrow(0, layers_[i].offset, size);
+    };
+    const Distances to_set = distances(slice(seen), slice(z_));
+    const Distances since = distances(slice(z_), slice(z_before_));
+    const std::int64_t changed = flips(before_[i], low_bit_[i]);
+    gap += to_set.between;
+    norm += to_set.norm;
+    moved += since.between;
+    flipped += changed;
+    LayerResiduals layer{.name = layers_[i].name,
+                         .primal = relative(to_set.between, to_set.norm),
+                         .flipped = static_cast<double>(changed) / static_cast<double>(size)};
+    if (multipliers.defined()) layer.multiplier = slice(multipliers).norm().item<double>();
+    describe_codes(low_bit_[i], layer);
+    result.layers.push_back(std::move(layer));
+  }
+  result.primal = relative(gap, norm);
+  result.dual = relative(moved, norm);
+  const std::int64_t total = z_.numel();
+  result.flipped = total == 0 ? 0.0 : static_cast<double>(flipped) / static_cast<double>(total);
+  return result;
+}
+
+void LowBitPoint::save(std::map<std::string, torch::Tensor>& state) const {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const std::string key = cat("low_bit.", layers_[i].name);
+    const Quantized& quantized = low_bit_[i];
+    const auto levels = quantized.levels.levels();
+    state[key + ".codes"] = torch::tensor(quantized.codes, torch::kUInt8);
+    state[key + ".scales"] = torch::tensor(quantized.scales);
+    state[key + ".levels"] = torch::tensor(std::vector<float>(levels.begin(), levels.end()));
+  }
+}
+
+void LowBitPoint::load(const std::map<std::string, torch::Tensor>& state) {
+  const auto floats = [](const torch::Tensor& tensor) {
+    const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
+    return std::vector<float>(host.data_ptr<float>(), host.data_ptr<float>() + host.numel());
+  };
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const std::string key = cat("low_bit.", layers_[i].name);
+    Quantized& quantized = low_bit_[i];
+    const torch::Tensor codes = state.at(key + ".codes").to(torch::kCPU).contiguous();
+    const auto* first = codes.data_ptr<std::uint8_t>();
+    quantized.codes.assign(first, first + codes.numel());
+    quantized.scales = floats(state.at(key + ".scales"));
+    quantized.levels = Codebook(floats(state.at(key + ".levels")));
+  }
+  decode(layers_, low_bit_, z_);
+  before_ = low_bit_;
+  z_before_.copy_(z_);
 }
 
 }  // namespace lastbit

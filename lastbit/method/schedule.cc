@@ -22,7 +22,7 @@ double parse_positive(std::string_view text, std::string_view whole, std::string
                          "] '",
                          whole,
                          "' is not a schedule, expected a positive number, FIRST..LAST, "
-                         "FIRST*FACTOR or cosine:FIRST"));
+                         "FIRST*FACTOR, FIRST*FACTOR@PERIOD or cosine:FIRST"));
   }
   return value;
 }
@@ -39,6 +39,11 @@ std::string shortest(double value) {
 double Progress::fraction() const noexcept {
   if (total_steps <= 0) return 0.0;
   return std::min(1.0, static_cast<double>(step) / static_cast<double>(total_steps));
+}
+
+double Progress::round_fraction() const noexcept {
+  const double rounds = static_cast<double>(std::max<std::int64_t>(1, total_rounds - 1));
+  return std::min(1.0, static_cast<double>(round) / rounds);
 }
 
 Schedule Schedule::geometric(double first, double last) noexcept {
@@ -65,27 +70,63 @@ Schedule Schedule::parse(std::string_view text, std::string_view option) {
     schedule.first_ = parse_positive(text.substr(0, dots), text, option);
     schedule.last_ = parse_positive(text.substr(dots + 2), text, option);
   } else if (const auto star = text.find('*'); star != std::string_view::npos) {
+    const auto at = text.find('@');
     schedule.kind_ = Kind::kFactor;
     schedule.first_ = parse_positive(text.substr(0, star), text, option);
-    schedule.last_ = parse_positive(text.substr(star + 1), text, option);
+    const auto factor = text.substr(star + 1, at == std::string_view::npos ? at : at - star - 1);
+    schedule.last_ = parse_positive(factor, text, option);
+    if (at != std::string_view::npos) schedule.read_unit(text.substr(at + 1), text, option);
   } else {
     schedule.first_ = parse_positive(text, text, option);
   }
   return schedule;
 }
 
-double Schedule::at(double fraction, std::int64_t period) const noexcept {
+// "round", "2epochs", "30000steps"
+void Schedule::read_unit(std::string_view unit, std::string_view whole, std::string_view option) {
+  const auto [rest, error] = std::from_chars(unit.data(), unit.data() + unit.size(), every_);
+  if (error == std::errc{}) unit.remove_prefix(static_cast<std::size_t>(rest - unit.data()));
+  if (unit.ends_with('s')) unit.remove_suffix(1);
+  if (unit == "epoch") unit_ = Unit::kEpochs;
+  if (unit == "round") unit_ = Unit::kRounds;
+  if (unit == "step") unit_ = Unit::kSteps;
+  if (unit_ == Unit::kNatural || every_ < 1 || error == std::errc::result_out_of_range) {
+    throw InputError(cat("[",
+                         option,
+                         "] '",
+                         whole,
+                         "' is not a schedule, expected @epoch, @round, or a number of epochs, "
+                         "rounds or steps after the factor, as 0.1*0.5@30epochs"));
+  }
+}
+
+double Schedule::at(const Progress& at, Over over) const noexcept {
+  const double fraction = over == Over::kSteps ? at.fraction() : at.round_fraction();
   switch (kind_) {
     case Kind::kConstant:
       return first_;
     case Kind::kGeometric:
       return first_ * std::pow(last_ / first_, fraction);
     case Kind::kFactor:
-      return first_ * std::pow(last_, static_cast<double>(period));
+      return first_ * std::pow(last_, static_cast<double>(periods(at, over)));
     case Kind::kCosine:
       return first_ * 0.5 * (1.0 + std::cos(std::numbers::pi * fraction));
   }
   return first_;
+}
+
+std::int64_t Schedule::periods(const Progress& at, Over over) const noexcept {
+  switch (unit_) {
+    case Unit::kNatural:
+      return over == Over::kSteps ? at.epoch : at.round;
+    case Unit::kEpochs:
+      return at.epoch / every_;
+    case Unit::kRounds:
+      return at.round / every_;
+    case Unit::kSteps:
+      return at.step / every_;
+  }
+  return 0;
 }
 
 std::string Schedule::text() const {
@@ -95,11 +136,19 @@ std::string Schedule::text() const {
     case Kind::kGeometric:
       return cat(shortest(first_), "..", shortest(last_));
     case Kind::kFactor:
-      return cat(shortest(first_), "*", shortest(last_));
+      return cat(shortest(first_), "*", shortest(last_), unit_text());
     case Kind::kCosine:
       return cat("cosine:", shortest(first_));
   }
   return shortest(first_);
+}
+
+std::string Schedule::unit_text() const {
+  if (unit_ == Unit::kNatural) return "";
+  const std::string_view unit = unit_ == Unit::kEpochs   ? "epoch"
+                                : unit_ == Unit::kRounds ? "round"
+                                                         : "step";
+  return every_ == 1 ? cat("@", unit) : cat("@", every_, unit, "s");
 }
 
 }  // namespace lastbit

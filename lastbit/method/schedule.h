@@ -22,15 +22,23 @@ struct Progress {
 
   /// Share of the run that is done, in [0, 1].
   double fraction() const noexcept;
+  /// The same in rounds: 0 in the first, 1 in the last.
+  double round_fraction() const noexcept;
 };
+
+/// What a schedule runs over where its text does not say: a learning rate over the steps, with its
+/// factor once an epoch; a penalty over the rounds, with its factor once a round.
+enum class Over : std::uint8_t { kSteps, kRounds };
 
 /// A positive number that changes over a run, as a learning rate or a penalty does. Text forms:
 ///
-///     0.05            always
-///     0.1..0.001      from the first to the last by equal factors over the run
-///     0.1*0.98        times the factor after each epoch (learning rate) or round (penalty)
-///     cosine:0.05     half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no
-///     restarts)
+///     0.05                 always
+///     0.1..0.001           from the first to the last by equal factors over the run
+///     0.1*0.98             times the factor after each epoch (learning rate) or round (penalty)
+///     0.1*0.98@round       times the factor after each round; also @epoch, @2epochs, @5rounds,
+///                          @30000steps
+///     cosine:0.05          half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no
+///                          restarts)
 class Schedule {
  public:
   Schedule(double value) noexcept
@@ -46,8 +54,10 @@ class Schedule {
   ///     positive and finite.
   static Schedule parse(std::string_view text, std::string_view option);
 
-  /// @param period  whole epochs or rounds done, for the form with a factor.
-  double at(double fraction, std::int64_t period) const noexcept;
+  double at(const Progress& at, Over over) const noexcept;
+
+  /// Its value at the start of a run.
+  double first() const noexcept { return first_; }
 
   /// A text from which `parse` makes the same schedule.
   std::string text() const;
@@ -55,9 +65,17 @@ class Schedule {
  private:
   enum class Kind : std::uint8_t { kConstant, kGeometric, kFactor, kCosine };
 
+  void read_unit(std::string_view unit, std::string_view whole, std::string_view option);
+  std::int64_t periods(const Progress& at, Over over) const noexcept;
+  std::string unit_text() const;
+
   Kind kind_ = Kind::kConstant;
   double first_;
   double last_;  // the end of kGeometric, the factor of kFactor
+  // kFactor: once every `every_` of these.
+  enum class Unit : std::uint8_t { kNatural, kEpochs, kRounds, kSteps };
+  Unit unit_ = Unit::kNatural;
+  std::int64_t every_ = 1;
 };
 
 }  // namespace lastbit

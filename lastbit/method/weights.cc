@@ -1,6 +1,7 @@
 #include "lastbit/method/weights.h"
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -8,6 +9,43 @@
 #include "lastbit/base/text.h"
 
 namespace lastbit {
+namespace {
+
+std::span<const float> slice(const ConstrainedWeight& layer, std::span<const float> all) {
+  return all.subspan(static_cast<std::size_t>(layer.offset),
+                     static_cast<std::size_t>(layer.layout.size()));
+}
+
+// Projects layer `first` and all that share its codebook as one tensor.
+void project_shared(const std::vector<ConstrainedWeight>& layers,
+                    std::size_t first,
+                    std::span<const float> all,
+                    std::vector<std::optional<Quantized>>& result) {
+  std::vector<float> joint;
+  std::vector<std::size_t> members;
+  for (std::size_t i = first; i < layers.size(); ++i) {
+    if (layers[i].shared != layers[first].shared) continue;
+    const auto weights = slice(layers[i], all);
+    joint.insert(joint.end(), weights.begin(), weights.end());
+    members.push_back(i);
+  }
+  const ChannelLayout layout{1, 1, static_cast<std::int64_t>(joint.size())};
+  const Quantized whole = layers[first].set->project(joint, layout);
+  std::size_t begin = 0;
+  for (const std::size_t i : members) {
+    const std::size_t end = begin + static_cast<std::size_t>(layers[i].layout.size());
+    Quantized part = whole;
+    part.layout = layers[i].layout;
+    part.codes.assign(whole.codes.begin() + static_cast<std::ptrdiff_t>(begin),
+                      whole.codes.begin() + static_cast<std::ptrdiff_t>(end));
+    // The error is told once.
+    if (i != first) part.squared_error = 0.0;
+    result[i] = std::move(part);
+    begin = end;
+  }
+}
+
+}  // namespace
 
 Weights Weights::adopt(std::vector<torch::Tensor> parameters,
                        std::vector<ConstrainedWeight> layers) {
@@ -56,16 +94,23 @@ Weights Weights::adopt(std::vector<torch::Tensor> parameters,
 }
 
 std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
-                               const torch::Tensor& flat) {
+                               const torch::Tensor& flat,
+                               const std::vector<Quantized>* /*start*/) {
   const torch::Tensor host = flat.detach().to(torch::kCPU).contiguous();
   const std::span<const float> all(host.data_ptr<float>(), static_cast<std::size_t>(host.numel()));
-  std::vector<Quantized> result;
-  result.reserve(layers.size());
-  for (const ConstrainedWeight& layer : layers) {
-    const auto count = static_cast<std::size_t>(layer.layout.size());
-    const auto weights = all.subspan(static_cast<std::size_t>(layer.offset), count);
-    result.push_back(layer.set->project(weights, layer.layout));
+  std::vector<std::optional<Quantized>> found(layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const ConstrainedWeight& layer = layers[i];
+    if (found[i]) continue;  // by an earlier layer that shares its codebook
+    if (layer.shared >= 0) {
+      project_shared(layers, i, all, found);
+      continue;
+    }
+    found[i] = layer.set->project(slice(layer, all), layer.layout);
   }
+  std::vector<Quantized> result;
+  result.reserve(found.size());
+  for (std::optional<Quantized>& one : found) result.push_back(std::move(*one));
   return result;
 }
 

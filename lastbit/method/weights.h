@@ -18,6 +18,9 @@ struct ConstrainedWeight {
   std::int64_t offset = 0;  // of its first element
   ChannelLayout layout;     // layout.size() elements
   std::shared_ptr<const Projector> set;
+  /// Layers of one number, not negative, share levels and scale; all have the same set, whose scale
+  /// is none or per tensor.
+  int shared = -1;
 };
 
 /// The weights that must become low-bit, all layers in one tensor, so that penalties and dual
@@ -38,10 +41,14 @@ struct Weights {
                        std::vector<ConstrainedWeight> layers);
 };
 
-/// The nearest point of each layer's set to the corresponding slice of `flat` (total). Projection
-/// runs on the CPU.
+/// The nearest point of each layer's set to the corresponding slice of `flat` (total); layers that
+/// share a codebook are projected as one. Projection runs on the CPU.
+///
+/// @param start  an earlier result, one for each layer, from which learned codebooks set out; null
+///     to search for the best of all.
 std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
-                               const torch::Tensor& flat);
+                               const torch::Tensor& flat,
+                               const std::vector<Quantized>* start = nullptr);
 
 /// Writes the decoded weights of all layers into `flat` (total).
 void decode(const std::vector<ConstrainedWeight>& layers,

@@ -95,8 +95,9 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
 }
 
 void Trainer::step(std::span<const std::int64_t> indices) {
-  at_.learning_rate = options_.learning_rate.at(at_.fraction(), at_.epoch);
+  at_.learning_rate = options_.learning_rate.at(at_, Over::kSteps);
   at_.step_size = optimizer_->step_size(at_.learning_rate);
+  if (method_ != nullptr) at_.learning_rate = method_->learning_rate(at_, at_.learning_rate);
   const Batch batch = train_.gather(indices);
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {
@@ -126,6 +127,7 @@ void Trainer::end_round() {
   require_finite();
   const torch::NoGradGuard no_gradient;
   residuals_ = method_->end_round(at_);
+  if (method_->restarts_optimizer()) optimizer_->reset();
   ++at_.round;
 }
 

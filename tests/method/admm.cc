@@ -147,7 +147,7 @@ TEST(Admm, KeepsTheMultiplierWhereRhoChanges) {
     method->begin(weights);
     Progress at{.total_steps = 5, .total_rounds = 5, .learning_rate = 0.1};
     const auto rho_at = [&](std::int64_t round) {
-      return rho.at(std::min(1.0, static_cast<double>(round) / 4.0), round);
+      return rho.at({.round = round, .total_rounds = 5}, Over::kRounds);
     };
     for (int round = 0; round < 5; ++round) {
       const torch::Tensor before = method->state().at("u").to(torch::kFloat64);
@@ -243,8 +243,8 @@ TEST(Admm, NeedsAStepSizeToDeriveRhoFrom) {
     FAIL() << "expected InputError";
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),
-                 "[admm] the step size is 0, expected a positive number to derive rho from, or rho "
-                 "itself");
+                 "[admm] the step size is 0, expected a positive number to derive the penalty "
+                 "from, or the penalty itself");
   }
 }
 

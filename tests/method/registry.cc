@@ -1,5 +1,6 @@
 #include "lastbit/method/registry.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ TEST(Methods, AreFoundByTheirNames) {
   ASSERT_FALSE(methods().empty());
   for (const MethodInfo& info : methods()) {
     EXPECT_EQ(&find_method(info.name), &info);
-    EXPECT_EQ(info.make({})->name(), info.name);
+    EXPECT_EQ(make_method(info)->name(), info.name);
     EXPECT_FALSE(info.summary.empty());
   }
 }
@@ -26,17 +27,41 @@ TEST(Methods, AreListedWhereANameIsUnknown) {
     find_method("magic");
     FAIL() << "expected InputError";
   } catch (const InputError& error) {
-    EXPECT_STREQ(error.what(), "[method] 'magic' is not known, expected one of: admm, dc");
+    EXPECT_STREQ(error.what(),
+                 "[method] 'magic' is not known, expected one of: admm, lc, lc-qp, dc, idc");
   }
   EXPECT_THROW(find_method(""), InputError);
 }
 
 TEST(Methods, TakeTheirOptions) {
-  MethodOptions options;
-  options.admm.extragradient = false;
-  EXPECT_EQ(find_method("admm").make(options)->passes(), 1);
-  options.admm.prediction = -1.0;
-  EXPECT_THROW(find_method("admm").make(options), InputError);
+  const MethodInfo& admm = find_method("admm");
+  EXPECT_EQ(make_method(admm)->passes(), 1);
+  EXPECT_EQ(make_method(admm, {{"extragradient", "true"}})->passes(), 2);
+  EXPECT_THROW(make_method(admm, {{"prediction", "-1"}}), InputError);
+}
+
+// A fallback that does not parse, or an option that is read but not declared, would fail here.
+TEST(Methods, AcceptTheirPapersOptions) {
+  for (const MethodInfo& info : methods()) {
+    std::map<std::string, std::string> given;
+    for (const Advice& advice : info.paper) {
+      for (const OptionInfo& option : info.options) {
+        if (option.name == advice.option) given.emplace(advice.option, advice.value);
+      }
+    }
+    EXPECT_NO_THROW(make_method(info, given)) << info.name;
+    for (const OptionInfo& option : info.options) EXPECT_FALSE(option.help.empty());
+  }
+}
+
+TEST(Methods, RefuseOptionsOfOthers) {
+  try {
+    make_method(find_method("lc"), {{"extragradient", "true"}});
+    FAIL() << "expected InputError";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "[method] 'lc' has no option 'extragradient', expected one of: pull, mu");
+  }
 }
 
 // What every method owes the trainer, whatever it does.
@@ -44,7 +69,7 @@ class EveryMethod : public testing::TestWithParam<std::string> {
  protected:
   static constexpr std::int64_t kSize = 60;
 
-  static std::unique_ptr<Method> make() { return find_method(GetParam()).make({}); }
+  static std::unique_ptr<Method> make() { return make_method(find_method(GetParam())); }
 
   // Three layers of different sets, one after another.
   static Weights make_weights(std::uint64_t seed) {
@@ -174,7 +199,11 @@ std::vector<std::string> names() {
 INSTANTIATE_TEST_SUITE_P(Method,
                          EveryMethod,
                          testing::ValuesIn(names()),
-                         [](const auto& parameter) { return parameter.param; });
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace lastbit

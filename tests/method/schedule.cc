@@ -20,37 +20,71 @@ std::string refusal(const std::string& text) {
   return "accepted";
 }
 
+// After `fraction` of a million steps, in epoch and round `period`.
+double at(const Schedule& schedule, double fraction, std::int64_t period) {
+  constexpr std::int64_t kSteps = 1'000'000;
+  return schedule.at({.step = static_cast<std::int64_t>(std::round(fraction * kSteps)),
+                      .total_steps = kSteps,
+                      .epoch = period,
+                      .round = period,
+                      .total_rounds = kSteps},
+                     Over::kSteps);
+}
+
 TEST(Schedule, OfANumberIsConstant) {
   const Schedule schedule = Schedule::parse("0.05", "rho");
-  EXPECT_EQ(schedule.at(0.0, 0), 0.05);
-  EXPECT_EQ(schedule.at(0.5, 7), 0.05);
-  EXPECT_EQ(schedule.at(1.0, 100), 0.05);
-  EXPECT_EQ(Schedule(0.25).at(0.3, 4), 0.25);
+  EXPECT_EQ(at(schedule, 0.0, 0), 0.05);
+  EXPECT_EQ(at(schedule, 0.5, 7), 0.05);
+  EXPECT_EQ(at(schedule, 1.0, 100), 0.05);
+  EXPECT_EQ(at(Schedule(0.25), 0.3, 4), 0.25);
 }
 
 TEST(Schedule, OfTwoNumbersGoesFromOneToTheOtherByEqualFactors) {
   const Schedule schedule = Schedule::parse("0.1..0.001", "rho");
-  EXPECT_DOUBLE_EQ(schedule.at(0.0, 9), 0.1);
-  EXPECT_DOUBLE_EQ(schedule.at(0.5, 9), 0.01);
-  EXPECT_DOUBLE_EQ(schedule.at(1.0, 9), 0.001);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.0, 9), 0.1);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.5, 9), 0.01);
+  EXPECT_DOUBLE_EQ(at(schedule, 1.0, 9), 0.001);
   const Schedule rising = Schedule::parse("1e-4..1e-2", "rho");
-  EXPECT_DOUBLE_EQ(rising.at(0.25, 0), std::pow(10.0, -3.5));
+  EXPECT_DOUBLE_EQ(at(rising, 0.25, 0), std::pow(10.0, -3.5));
 }
 
 TEST(Schedule, WithAFactorIsMultipliedOnceAPeriod) {
   const Schedule schedule = Schedule::parse("0.1*0.98", "learning-rate");
-  EXPECT_DOUBLE_EQ(schedule.at(0.9, 0), 0.1);
-  EXPECT_DOUBLE_EQ(schedule.at(0.0, 1), 0.098);
-  EXPECT_DOUBLE_EQ(schedule.at(0.0, 40), 0.1 * std::pow(0.98, 40));
-  EXPECT_DOUBLE_EQ(Schedule::parse("9e-5*1.1", "rho").at(0.0, 2), 9e-5 * 1.21);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.9, 0), 0.1);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.0, 1), 0.098);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.0, 40), 0.1 * std::pow(0.98, 40));
+  EXPECT_DOUBLE_EQ(at(Schedule::parse("9e-5*1.1", "rho"), 0.0, 2), 9e-5 * 1.21);
+}
+
+TEST(Schedule, CountsThePeriodThatItNames) {
+  const Progress now{.step = 70,
+                     .total_steps = 100,
+                     .epoch = 7,
+                     .round = 5,
+                     .total_rounds = 11,
+                     .round_steps = 14};
+  const auto value = [&](const std::string& text, Over over) {
+    return Schedule::parse(text, "rho").at(now, over);
+  };
+  EXPECT_EQ(value("1*2", Over::kSteps), 128.0);
+  EXPECT_EQ(value("1*2", Over::kRounds), 32.0);
+  for (const Over over : {Over::kSteps, Over::kRounds}) {
+    EXPECT_EQ(value("1*2@epoch", over), 128.0);
+    EXPECT_EQ(value("1*2@3epochs", over), 4.0);
+    EXPECT_EQ(value("1*2@round", over), 32.0);
+    EXPECT_EQ(value("1*2@2rounds", over), 4.0);
+    EXPECT_EQ(value("1*2@20steps", over), 8.0);
+  }
+  EXPECT_DOUBLE_EQ(value("1..1024", Over::kRounds), 32.0);
+  EXPECT_DOUBLE_EQ(value("1..1024", Over::kSteps), 128.0);
 }
 
 TEST(Schedule, OfACosineFallsToZero) {
   const Schedule schedule = Schedule::parse("cosine:0.05", "learning-rate");
-  EXPECT_DOUBLE_EQ(schedule.at(0.0, 3), 0.05);
-  EXPECT_DOUBLE_EQ(schedule.at(0.25, 3), 0.025 * (1.0 + std::numbers::sqrt2 / 2.0));
-  EXPECT_DOUBLE_EQ(schedule.at(0.5, 3), 0.025);
-  EXPECT_NEAR(schedule.at(1.0, 3), 0.0, 1e-18);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.0, 3), 0.05);
+  EXPECT_DOUBLE_EQ(at(schedule, 0.25, 3), 0.025 * (1.0 + std::numbers::sqrt2 / 2.0));
+  EXPECT_DOUBLE_EQ(at(schedule, 0.5, 3), 0.025);
+  EXPECT_NEAR(at(schedule, 1.0, 3), 0.0, 1e-18);
 }
 
 TEST(Schedule, ReadsItsOwnTextBack) {
@@ -60,31 +94,39 @@ TEST(Schedule, ReadsItsOwnTextBack) {
                                  "cosine:0.05",
                                  "0.123456789012345",
                                  "1e-300..1.7e+300",
+                                 "0.1*0.5@round",
+                                 "0.1*0.5@epoch",
+                                 "0.001*0.3@30000steps",
+                                 "1*1.02@2rounds",
                                  "9e-05*1.0000001",
                                  "cosine:0.1234567"}) {
     const Schedule schedule = Schedule::parse(text, "rho");
     EXPECT_EQ(schedule.text(), text);
     const Schedule again = Schedule::parse(schedule.text(), "rho");
-    EXPECT_EQ(again.at(0.375, 3), schedule.at(0.375, 3)) << text;
+    EXPECT_EQ(at(again, 0.375, 3), at(schedule, 0.375, 3)) << text;
   }
   EXPECT_EQ(Schedule::geometric(0.5, 8.0).text(), "0.5..8");
   EXPECT_EQ(Schedule(1.0 / 3.0).text(), "0.3333333333333333");
 }
 
 TEST(Schedule, NamesTheOptionAndTheTextThatIsMalformed) {
-  EXPECT_EQ(refusal("fast"),
-            "[rho] 'fast' is not a schedule, expected a positive number, FIRST..LAST, FIRST*FACTOR "
-            "or cosine:FIRST");
+  EXPECT_EQ(
+      refusal("fast"),
+      "[rho] 'fast' is not a schedule, expected a positive number, FIRST..LAST, FIRST*FACTOR, "
+      "FIRST*FACTOR@PERIOD or cosine:FIRST");
 }
 
 TEST(Schedule, RefusesWhatIsNotOneOfItsForms) {
-  for (const std::string text : {"",          "0",        "-1",        "nan",         "inf",
-                                 "1e999",     "0.1 ",     " 0.1",      "0.1x",        "+0.1",
-                                 "..",        "0.1..",    "..0.1",     "0.1..0",      "0.1..-1",
-                                 "0.1..inf",  "1..2..3",  "0.1*",      "*0.1",        "0.1*0",
-                                 "0.1*-2",    "0.1*nan",  "0.1*0.9*2", "cosine:",     "cosine:0",
-                                 "cosine:-1", "cosine:x", "cosine",    "cosine:1..2", "Cosine:1",
-                                 "0.1,0.2",   "0x10",     "0.1...0.2x"}) {
+  for (
+      const std::string text :
+      {"",          "0",         "-1",           "nan",         "inf",
+       "1e999",     "0.1 ",      " 0.1",         "0.1x",        "+0.1",
+       "..",        "0.1..",     "..0.1",        "0.1..0",      "0.1..-1",
+       "0.1..inf",  "1..2..3",   "0.1*",         "*0.1",        "0.1*0",
+       "0.1*-2",    "0.1*nan",   "0.1*0.9*2",    "cosine:",     "cosine:0",
+       "cosine:-1", "cosine:x",  "cosine",       "cosine:1..2", "Cosine:1",
+       "0.1,0.2",   "0x10",      "0.1...0.2x",   "0.1*2@",      "0.1*2@0round",
+       "0.1*2@x",   "0.1@round", "0.1*2@-1step", "0.1*2@3",     "0.1*2@9999999999999999999steps"}) {
     const std::string message = refusal(text);
     EXPECT_EQ(message.rfind("[rho] '" + text + "' is not a schedule", 0), 0U)
         << text << ": " << message;
