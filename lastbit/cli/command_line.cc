@@ -22,9 +22,13 @@ CommandLine::CommandLine(const std::string& name, const std::string& summary)
   app_.allow_config_extras(CLI::config_extras_mode::error);
 }
 
-bool CommandLine::parse(int argc, char** argv, const std::function<void()>& settle) {
+bool CommandLine::parse(int argc, char** argv) { return parse({argv + 1, argv + argc}); }
+
+bool CommandLine::parse(const std::vector<std::string>& arguments,
+                        const std::function<void()>& settle) {
   try {
-    app_.parse(argc, argv);
+    // CLI11 takes them from the back.
+    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
     std::cout << app_.help();
     return false;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -21,7 +22,8 @@ class CommandLine {
   /// @throws InputError for wrong usage, an unknown key in the file, or a file that cannot be read
   /// or
   ///     written.
-  bool parse(int argc, char** argv, const std::function<void()>& settle = {});
+  bool parse(int argc, char** argv);
+  bool parse(const std::vector<std::string>& arguments, const std::function<void()>& settle = {});
 
   /// All options in force, in the form that `--config` reads.
   std::string config() const;

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -13,47 +14,45 @@
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
-#include "lastbit/cli/data_options.h"
+#include "lastbit/cli/compression.h"
 #include "lastbit/cli/digest.h"
-#include "lastbit/cli/json_text.h"
-#include "lastbit/cli/method_options.h"
+#include "lastbit/cli/jobs.h"
 #include "lastbit/cli/progress.h"
-#include "lastbit/cli/training.h"
 #include "lastbit/graph/onnx.h"
-#include "lastbit/method/fixed_codes.h"
 
 namespace lastbit {
 namespace {
 
-struct CompressChoice {
-  std::string model;
-  std::string run;
-  std::string out;
-  bool force = false;
-  bool json = false;
-  bool inline_decode = false;
-  DataChoice data;
-  TrainingChoice training;
-  std::vector<std::string> codebooks = {"ternary"};
-  MethodChoice method;
-  std::string project_every = "100steps";
-  std::int64_t finish_epochs = 1;
-};
+[[noreturn]] void refuse_length(const std::string& text) {
+  throw InputError(
+      cat("[project-every] '",
+          text,
+          "' is not a length, expected a number with its unit, as 1epoch or 100steps, or those of "
+          "the first round and of the others, as 40epochs,20epochs"));
+}
 
 // "1epoch", "3epochs", "100steps"
-RoundLength parse_round(const std::string& text) {
+RoundLength parse_length(std::string_view text, const std::string& whole) {
   std::int64_t count = 0;
   const char* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, count);
   const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
   const bool epochs = unit == "epoch" || unit == "epochs";
   if (error != std::errc{} || count <= 0 || (!epochs && unit != "step" && unit != "steps")) {
-    throw InputError(
-        cat("[project-every] '",
-            text,
-            "' is not a length, expected a number with its unit, as 1epoch or 100steps"));
+    refuse_length(whole);
   }
   return {.count = count, .epochs = epochs};
+}
+
+RoundLength parse_round(const std::string& text) {
+  const auto comma = text.find(',');
+  if (comma == std::string::npos) return parse_length(text, text);
+  const std::string_view view = text;
+  const RoundLength first = parse_length(view.substr(0, comma), text);
+  RoundLength others = parse_length(view.substr(comma + 1), text);
+  if (first.epochs != others.epochs) refuse_length(text);
+  others.first = first.count;
+  return others;
 }
 
 void add_options(CLI::App& app, CompressChoice& choice) {
@@ -72,6 +71,12 @@ void add_options(CLI::App& app, CompressChoice& choice) {
              ", with /tensor, /channel or /none for the scale"))
       ->take_all()
       ->type_name("RULE");
+  app.add_option("--share",
+                 choice.shares,
+                 "Layers that have one codebook, and its scale, in common, as 'fc*'; may be "
+                 "repeated")
+      ->take_all()
+      ->type_name("PATTERN");
   app.add_option(
          "--run", choice.run, "Folder to write: config, log and models (default runs/MODEL-METHOD)")
       ->type_name("DIR");
@@ -83,109 +88,57 @@ void add_options(CLI::App& app, CompressChoice& choice) {
   app.add_flag("--force", choice.force, "Write over a run that is there already");
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
   add_training_options(app, choice.training);
-  app.add_option(
-         "--project-every", choice.project_every, "Length of a round, as 1epoch or 100steps")
+  app.add_option("--project-every",
+                 choice.project_every,
+                 "Length of a round, as 1epoch or 100steps, or of the first and the others, as "
+                 "40epochs,20epochs")
       ->type_name("LENGTH");
+  app.add_option("--feasible",
+                 choice.training.trainer.feasible,
+                 "End once the float weights are this near to the codebooks: ||w - z|| / ||w||; 0 "
+                 "to run all epochs")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--probe",
+                 choice.training.trainer.probe,
+                 "Training samples on which each round measures the loss at float and low-bit "
+                 "weights; 0 for none")
+      ->check(CLI::Range(0, 1 << 20));
+  app.add_option("--distill",
+                 choice.distill,
+                 "Share of the float reference's outputs in the loss (knowledge distillation)")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--temperature",
+                 choice.training.trainer.distillation.temperature,
+                 "Of the outputs that are distilled")
+      ->check(CLI::PositiveNumber);
   app.add_option("--finish-epochs",
                  choice.finish_epochs,
-                 "Epochs at the end with codes fixed, which tune scales and biases")
+                 "Epochs at the end with codes fixed, which tune scales, biases and norms")
       ->check(CLI::Range(0, 1000000));
   add_method_options(app, choice.method);
 }
 
-// One compression: the network, its data and method, and the steps from float to file.
-class Compression {
- public:
-  Compression(CompressChoice& choice, const MethodInfo& info)
-      : choice_(choice),
-        info_(info),
-        reference_(read_onnx(choice.model)),
-        network_(
-            reference_, choose_codebooks(reference_, choice.codebooks), device_of(choice.training)),
-        method_(make_method(info, choice.method)) {
-    if (!choice.data.name.empty()) {
-      const Dataset data = open(choice.data);
-      train_.emplace(data.train, network_.sample_shape(), network_.device());
-      test_.emplace(data.test, network_.sample_shape(), network_.device());
-      require_classes(network_, *test_);
-    } else if (info_.trains) {
-      throw InputError(
-          cat("[compress] method '", info_.name, "' trains, expected --data with a data set"));
-    }
-    if (info_.trains) {
-      trainer_.emplace(network_, *train_, *test_, choice.training.trainer, method_.get());
-    }
-  }
-
-  const Graph& reference() const noexcept { return reference_; }
-
-  /// Of the network as it stands; nothing where no data was given.
-  std::optional<Score> test_score() {
-    if (test_) return evaluate(network_, *test_);
-    return std::nullopt;
-  }
-
-  void run(RunFolder& folder) {
-    if (trainer_) {
-      run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder);
-    } else {
-      const torch::NoGradGuard no_gradient;
-      method_->begin(network_.constrained());
-    }
-    if (!trainer_ || choice_.finish_epochs == 0) return;
-    TrainerOptions finish = choice_.training.trainer;
-    finish.epochs = choice_.finish_epochs;
-    // Small steps from where the main run ended: only scales, biases and norms are still to settle.
-    finish.learning_rate = Schedule::cosine(finish.learning_rate.first() / 10.0);
-    finish.seed += 1;
-    auto fixed = make_fixed_codes(method_->deployed());
-    Trainer finisher(network_, *train_, *test_, finish, fixed.get());
-    run_with_progress(finisher, finish, train_->size(), "finish", folder);
-    method_ = std::move(fixed);
-  }
-
-  // Puts the low-bit weights into the network for good: from here on, what is evaluated is what is
-  // written.
-  void settle() {
-    torch::Tensor weights = network_.constrained().value;
-    decode(network_.constrained_layers(), method_->deployed(), weights);
-  }
-
-  Graph trained() const { return network_.exported(); }
-  Graph compressed() const { return network_.exported(method_->deployed()); }
-
- private:
-  CompressChoice& choice_;
-  const MethodInfo& info_;
-  Graph reference_;
-  Network network_;
-  std::unique_ptr<Method> method_;
-  std::optional<Batches> train_;
-  std::optional<Batches> test_;
-  std::optional<Trainer> trainer_;  // made before any work, so that wrong options are found
-};
-
 nlohmann::ordered_json result_of(const std::string& out,
                                  const CompressChoice& choice,
-                                 const std::optional<Score>& before,
-                                 const std::optional<Score>& after) {
+                                 const std::optional<Score>& before) {
   const auto bytes = std::filesystem::file_size(out);
   const auto reference_bytes = std::filesystem::file_size(choice.model);
   nlohmann::ordered_json result = {
       {"model", out},
       {"method", choice.method.name},
       {"codebook", choice.codebooks},
+      {"seed", choice.training.trainer.seed},
+      {"epochs", choice.training.trainer.epochs},
       {"bytes", bytes},
       {"reference_bytes", reference_bytes},
       {"ratio", static_cast<double>(reference_bytes) / static_cast<double>(bytes)}};
   if (before) result["reference"] = score_json(*before);
-  if (after) result["test"] = score_json(*after);
   return result;
 }
 
 }  // namespace
 
-int compress_command(int argc, char** argv) {
+std::optional<JobResult> run_compress(const std::vector<std::string>& arguments) {
   CommandLine line(
       "lastbit compress",
       "Squeezes a trained network to one to three bits a weight and writes it as ONNX.\n"
@@ -195,7 +148,9 @@ int compress_command(int argc, char** argv) {
   add_options(line.app(), choice);
   const MethodInfo* info = nullptr;
   const auto settle = [&] { info = &settle_method(line.app(), choice.method); };
-  if (!line.parse(argc, argv, settle)) return 0;
+  if (!line.parse(arguments, settle)) return std::nullopt;
+  // A saved configuration without a pattern holds an empty one.
+  std::erase(choice.shares, "");
   apply(choice.training);
   choice.training.trainer.round = parse_round(choice.project_every);
   if (choice.run.empty()) {
@@ -220,18 +175,23 @@ int compress_command(int argc, char** argv) {
   write_onnx(folder.file("trained.onnx"), trained);
   write_onnx(out, compressed, {.inline_decode = choice.inline_decode});
 
-  const nlohmann::ordered_json result = result_of(out, choice, before, after);
+  nlohmann::ordered_json result = result_of(out, choice, before);
+  if (after) result["test"] = score_json(*after);
+  if (const auto score = compression.train_score()) result["train"] = score_json(*score);
+  result["training_seconds"] = compression.training_seconds();
   folder.write_result(result);
-  if (choice.json) {
-    std::cout << json_line(result);
-  } else {
-    std::cout << fmt::format("{}: {}, {:.1f} times smaller than {}{}\n",
-                             out,
-                             bytes_text(result["bytes"].get<double>()),
-                             result["ratio"].get<double>(),
-                             choice.model,
-                             after ? "; test " + score_text(*after) : "");
-  }
+  return JobResult{.json = result,
+                   .text = fmt::format("{}: {}, {:.1f} times smaller than {}{}",
+                                       out,
+                                       bytes_text(result["bytes"].get<double>()),
+                                       result["ratio"].get<double>(),
+                                       choice.model,
+                                       after ? "; test " + score_text(*after) : ""),
+                   .as_json = choice.json};
+}
+
+int compress_command(int argc, char** argv) {
+  if (const auto result = run_compress({argv + 1, argv + argc})) print(*result);
   return 0;
 }
 

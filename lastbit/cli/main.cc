@@ -34,9 +34,10 @@ int hand_over(int /*argc*/, char** argv) {
                        "' needs a build with LASTBIT_TRAIN=ON"));
 }
 
-constexpr std::array<Command, 10> kCommands = {{
+constexpr std::array<Command, 11> kCommands = {{
     {"train", "train a network in float, as the reference", hand_over},
     {"compress", "squeeze a trained network to one to three bits a weight", hand_over},
+    {"methods", "list the methods, or show one", hand_over},
     {"verify", "prove that a compressed file equals what was trained", hand_over},
     {"eval", "error and loss of a model on a data set", eval_command},
     {"run", "outputs of a model, written as .npy", run_command},

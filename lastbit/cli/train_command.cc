@@ -1,6 +1,8 @@
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,7 +13,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/data_options.h"
-#include "lastbit/cli/json_text.h"
+#include "lastbit/cli/jobs.h"
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/training.h"
@@ -82,13 +84,13 @@ void add_options(CLI::App& app, TrainChoice& choice) {
 
 }  // namespace
 
-int train_command(int argc, char** argv) {
+std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   CommandLine line("lastbit train",
                    "Trains a network in float32: the reference that is compressed later.\n"
                    "Example: lastbit train lenet5 --data mnist --epochs 10 --run runs/lenet5");
   TrainChoice choice = defaults();
   add_options(line.app(), choice);
-  if (!line.parse(argc, argv)) return 0;
+  if (!line.parse(arguments)) return std::nullopt;
   apply(choice.training);
   if (choice.run.empty()) {
     choice.run = cat("runs/",
@@ -113,21 +115,30 @@ int train_command(int argc, char** argv) {
                            data.name,
                            train.size(),
                            test.size());
-  run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder);
+  const double seconds =
+      run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder);
 
   write_onnx(out, network.exported());
   const Score score = evaluate(network, test);
-  nlohmann::ordered_json result = {
-      {"model", out}, {"test", score_json(score)}, {"bytes", std::filesystem::file_size(out)}};
+  const nlohmann::ordered_json result = {{"model", out},
+                                         {"test", score_json(score)},
+                                         {"train", score_json(evaluate(network, train))},
+                                         {"seed", choice.training.trainer.seed},
+                                         {"epochs", choice.training.trainer.epochs},
+                                         {"training_seconds", seconds},
+                                         {"bytes", std::filesystem::file_size(out)}};
   folder.write_result(result);
-  if (choice.json) {
-    std::cout << json_line(result);
-  } else {
-    std::cout << fmt::format("{}: test {}, {}\n",
-                             out,
-                             score_text(score),
-                             bytes_text(static_cast<double>(std::filesystem::file_size(out))));
-  }
+  return JobResult{
+      .json = result,
+      .text = fmt::format("{}: test {}, {}",
+                          out,
+                          score_text(score),
+                          bytes_text(static_cast<double>(std::filesystem::file_size(out)))),
+      .as_json = choice.json};
+}
+
+int train_command(int argc, char** argv) {
+  if (const auto result = run_train({argv + 1, argv + argc})) print(*result);
   return 0;
 }
 

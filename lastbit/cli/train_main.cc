@@ -8,11 +8,12 @@
 
 namespace {
 
-constexpr std::array<lastbit::Command, 3> kCommands = {{
+constexpr std::array<lastbit::Command, 4> kCommands = {{
     {"train", "train a network in float, as the reference", lastbit::train_command},
     {"compress",
      "squeeze a trained network to one to three bits a weight",
      lastbit::compress_command},
+    {"methods", "list the methods, or show one", lastbit::methods_command},
     {"verify", "prove that a compressed file equals what was trained", lastbit::verify_command},
 }};
 

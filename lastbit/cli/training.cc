@@ -43,6 +43,32 @@ nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& ph
   return entry;
 }
 
+nlohmann::ordered_json entry_of(const RoundReport& report, const std::string& phase) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const LayerResiduals& layer : report.residuals.layers) {
+    layers.push_back({{"layer", layer.name},
+                      {"primal_residual", layer.primal},
+                      {"dual_norm", layer.multiplier},
+                      {"flipped", layer.flipped},
+                      {"scale", layer.scale},
+                      {"entropy", layer.entropy},
+                      {"shares", layer.shares}});
+  }
+  nlohmann::ordered_json entry = {{"phase", phase},
+                                  {"round", report.at.round + 1},
+                                  {"step", report.at.step},
+                                  {"penalty", report.residuals.penalty},
+                                  {"primal_residual", report.residuals.primal},
+                                  {"dual_residual", report.residuals.dual},
+                                  {"flipped", report.residuals.flipped}};
+  if (report.probed) {
+    entry["loss_float"] = report.loss;
+    entry["loss_low_bit"] = report.low_bit_loss;
+  }
+  entry["layers"] = std::move(layers);
+  return entry;
+}
+
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingChoice& choice) {
@@ -79,12 +105,13 @@ void apply(TrainingChoice& choice) {
 
 torch::Device device_of(const TrainingChoice& choice) { return torch::Device(choice.device); }
 
-void run_with_progress(Trainer& trainer,
-                       const TrainerOptions& options,
-                       std::int64_t train_samples,
-                       const std::string& phase,
-                       RunFolder& folder) {
+double run_with_progress(Trainer& trainer,
+                         const TrainerOptions& options,
+                         std::int64_t train_samples,
+                         const std::string& phase,
+                         RunFolder& folder) {
   ProgressBar bar(options.epochs * train_samples, "images");
+  double seconds = 0.0;
   Observer observer;
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
@@ -111,8 +138,16 @@ void run_with_progress(Trainer& trainer,
         duration_text(report.seconds),
         static_cast<double>(train_samples) / report.seconds));
     folder.log(entry_of(report, phase));
+    seconds += report.seconds;
+    if (report.feasible) {
+      bar.line(fmt::format("{}: the weights are feasible, the run ends here", phase));
+    }
+  };
+  observer.round = [&](const RoundReport& report) {
+    if (!report.residuals.layers.empty()) folder.log(entry_of(report, phase));
   };
   trainer.run(observer);
+  return seconds;
 }
 
 std::string score_text(const Score& score) {

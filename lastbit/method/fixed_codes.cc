@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "lastbit/method/refit.h"
+
 namespace lastbit {
 namespace {
 
@@ -19,9 +21,7 @@ class FixedCodes final : public Method {
 
   void after_step(const Progress& /*at*/) override {
     const torch::Tensor host = w_.value.to(torch::kCPU);
-    for (std::size_t i = 0; i < w_.layers.size(); ++i) {
-      refit_scales(low_bit_[i], host.data_ptr<float>() + w_.layers[i].offset);
-    }
+    refit(w_.layers, low_bit_, host.data_ptr<float>());
     decode(w_.layers, low_bit_, w_.value);
   }
 
@@ -32,16 +32,18 @@ class FixedCodes final : public Method {
   std::map<std::string, torch::Tensor> state() const override {
     std::map<std::string, torch::Tensor> result;
     for (std::size_t i = 0; i < w_.layers.size(); ++i) {
+      const auto levels = low_bit_[i].levels.levels();
       result["scales." + w_.layers[i].name] = torch::tensor(low_bit_[i].scales);
+      result["levels." + w_.layers[i].name] =
+          torch::tensor(std::vector<float>(levels.begin(), levels.end()));
     }
     return result;
   }
 
   void load(const std::map<std::string, torch::Tensor>& state) override {
     for (std::size_t i = 0; i < w_.layers.size(); ++i) {
-      const torch::Tensor scales = state.at("scales." + w_.layers[i].name).contiguous();
-      low_bit_[i].scales.assign(scales.data_ptr<float>(),
-                                scales.data_ptr<float>() + scales.numel());
+      low_bit_[i].scales = floats(state.at("scales." + w_.layers[i].name));
+      low_bit_[i].levels = Codebook(floats(state.at("levels." + w_.layers[i].name)));
     }
     decode(w_.layers, low_bit_, w_.value);
   }
@@ -52,32 +54,6 @@ class FixedCodes final : public Method {
 };
 
 }  // namespace
-
-void refit_scales(Quantized& quantized, const float* weights) {
-  if (quantized.per == Granularity::kNone) return;
-  const ChannelLayout& layout = quantized.layout;
-  const bool by_channel = quantized.per == Granularity::kChannel;
-  std::vector<double> correlation(quantized.scales.size(), 0.0);
-  std::vector<double> energy(quantized.scales.size(), 0.0);
-  std::size_t i = 0;
-  for (std::int64_t b = 0; b < layout.before; ++b) {
-    for (std::int64_t c = 0; c < layout.channels; ++c) {
-      double wl = 0.0;
-      double ll = 0.0;
-      for (std::int64_t a = 0; a < layout.after; ++a, ++i) {
-        const double level = quantized.levels[quantized.codes[i]];
-        wl += weights[i] * level;
-        ll += level * level;
-      }
-      const std::size_t group = by_channel ? static_cast<std::size_t>(c) : 0;
-      correlation[group] += wl;
-      energy[group] += ll;
-    }
-  }
-  for (std::size_t g = 0; g < correlation.size(); ++g) {
-    if (correlation[g] > 0.0) quantized.scales[g] = static_cast<float>(correlation[g] / energy[g]);
-  }
-}
 
 std::unique_ptr<Method> make_fixed_codes(std::vector<Quantized> start) {
   return std::make_unique<FixedCodes>(std::move(start));

@@ -13,7 +13,7 @@ MethodInfo row(std::string_view name, std::string_view summary) {
   return {.name = name,
           .summary = summary,
           .options = {{"pull",
-                       "0.4..16",
+                       "0.05..5",
                        "share of the gap to the codebook that a round closes, as a rate; a "
                        "schedule over the rounds, from which mu follows"},
                       {"mu",

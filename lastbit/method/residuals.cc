@@ -104,10 +104,6 @@ void LowBitPoint::save(std::map<std::string, torch::Tensor>& state) const {
 }
 
 void LowBitPoint::load(const std::map<std::string, torch::Tensor>& state) {
-  const auto floats = [](const torch::Tensor& tensor) {
-    const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
-    return std::vector<float>(host.data_ptr<float>(), host.data_ptr<float>() + host.numel());
-  };
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const std::string key = cat("low_bit.", layers_[i].name);
     Quantized& quantized = low_bit_[i];

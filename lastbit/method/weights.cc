@@ -127,4 +127,9 @@ void decode(const std::vector<ConstrainedWeight>& layers,
   if (!flat.is_cpu()) flat.copy_(host);
 }
 
+std::vector<float> floats(const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
+  return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
+}
+
 }  // namespace lastbit

@@ -55,4 +55,7 @@ void decode(const std::vector<ConstrainedWeight>& layers,
             const std::vector<Quantized>& quantized,
             torch::Tensor& flat);
 
+/// The values of a float32 tensor, from whatever device.
+std::vector<float> floats(const torch::Tensor& tensor);
+
 }  // namespace lastbit

@@ -70,6 +70,18 @@ Score evaluate(Network& network, const Batches& data, const std::vector<Quantize
   return evaluate(network, data);
 }
 
+double loss_at(Network& network, const Batch& batch, const torch::Tensor& weights) {
+  const torch::NoGradGuard no_gradient;
+  torch::Tensor value = network.constrained().value;
+  const torch::Tensor saved = value.clone();
+  value.copy_(weights);
+  network.set_training(false);
+  const double loss = cross_entropy(network.forward(batch.input), batch.labels).loss.item<double>();
+  network.set_training(true);
+  value.copy_(saved);
+  return loss;
+}
+
 void require_classes(Network& network, const Batches& data) {
   const torch::NoGradGuard no_gradient;
   const std::array<std::int64_t, 1> first = {0};

@@ -32,6 +32,10 @@ Score evaluate(Network& network, const Batches& data);
 /// The same with the low-bit weights in the float weights' place, which are put back afterwards.
 Score evaluate(Network& network, const Batches& data, const std::vector<Quantized>& low_bit);
 
+/// Mean cross-entropy of a batch with `weights` (total) in the low-bit weights' place for the time
+/// of the call, batch norm and dropout as in use.
+double loss_at(Network& network, const Batch& batch, const torch::Tensor& weights);
+
 /// @throws InputError if the network has fewer outputs than the data has classes.
 void require_classes(Network& network, const Batches& data);
 

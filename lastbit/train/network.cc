@@ -83,7 +83,8 @@ void Network::lay_out_parameters(const std::vector<Constraint>& constraints) {
       layers_.push_back({.name = constraint.use.initializer,
                          .offset = total,
                          .layout = channel_layout(parameter.shape, constraint.use.channel_axis),
-                         .set = constraint.set});
+                         .set = constraint.set,
+                         .shared = constraint.shared});
       constrained_size_ += count;
     }
     if (parameter.matrix) matrix_size_ += count;
@@ -145,8 +146,8 @@ void Network::compile() {
       }
     }
     const std::size_t output = slot(node.outputs.at(0));
-    const bool* training = &training_;
-    steps_.emplace_back([call = compile_operator(node, graph_, training), inputs, released, output](
+    const ForwardMode* mode = &mode_;
+    steps_.emplace_back([call = compile_operator(node, graph_, mode), inputs, released, output](
                             std::vector<torch::Tensor>& values) {
       std::vector<torch::Tensor> arguments;
       arguments.reserve(inputs.size());
@@ -155,6 +156,12 @@ void Network::compile() {
       values[output] = call(arguments);
     });
   }
+}
+
+bool Network::has_batch_norm() const {
+  return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [](const Node& node) {
+    return node.op == "BatchNormalization";
+  });
 }
 
 torch::Tensor Network::forward(const torch::Tensor& input) {

@@ -11,6 +11,7 @@
 
 #include "lastbit/graph/graph.h"
 #include "lastbit/method/weights.h"
+#include "lastbit/train/operators.h"
 #include "lastbit/train/parameters.h"
 
 namespace lastbit {
@@ -46,7 +47,9 @@ class Network {
   Weights constrained() const;
   const std::vector<ConstrainedWeight>& constrained_layers() const noexcept { return layers_; }
 
-  void set_training(bool training) noexcept { training_ = training; }
+  void set_training(bool training) noexcept { mode_ = {.training = training}; }
+  void set_mode(const ForwardMode& mode) noexcept { mode_ = mode; }
+  bool has_batch_norm() const;
 
   /// The constant called `name` (not a parameter) is replaced, as an input's mean is by data.
   /// @throws InputError if there is none of that name and shape.
@@ -67,7 +70,7 @@ class Network {
   Graph graph_;
   torch::Device device_;
   Shape sample_shape_;
-  bool training_ = true;
+  ForwardMode mode_;
 
   torch::Tensor parameters_;
   torch::Tensor gradients_;

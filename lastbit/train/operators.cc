@@ -21,7 +21,7 @@ using Inputs = std::span<const torch::Tensor>;
 struct Context {
   const Node& node;
   const Graph& graph;
-  const bool* training;
+  const ForwardMode* mode;
 
   [[noreturn]] void fail(std::string_view what) const {
     throw InputError(cat("[train] node ", describe(node), ": ", what));
@@ -111,12 +111,14 @@ OperatorCall batch_norm(const Context& context) {
   const double epsilon = float_attribute(context.node, "epsilon", 1e-5F);
   // ONNX: running = running * momentum + batch * (1 - momentum); LibTorch names the other share.
   const double momentum = 1.0 - float_attribute(context.node, "momentum", 0.9F);
-  return [=, training = context.training](Inputs in) {
+  return [=, mode = context.mode](Inputs in) {
     // One value a channel, as in a last batch of one sample, has no variance: it would turn the
     // running one into NaN.
-    const bool by_batch = *training && in[0].numel() > in[0].size(1);
+    const bool estimates = mode->statistics_share > 0.0;
+    const bool by_batch = (mode->training || estimates) && in[0].numel() > in[0].size(1);
+    const double share = estimates ? mode->statistics_share : momentum;
     return at::batch_norm(
-        in[0], in[1], in[2], in[3], in[4], by_batch, momentum, epsilon, /*cudnn_enabled=*/true);
+        in[0], in[1], in[2], in[3], in[4], by_batch, share, epsilon, /*cudnn_enabled=*/true);
   };
 }
 
@@ -127,9 +129,8 @@ OperatorCall dropout(const Context& context) {
     if (given == nullptr) context.fail("the ratio is not a constant");
     ratio = decode(*given).as_floats()[0];
   }
-  return [ratio, training = context.training](Inputs in) {
-    return at::dropout(in[0], ratio, *training);
-  };
+  return
+      [ratio, mode = context.mode](Inputs in) { return at::dropout(in[0], ratio, mode->training); };
 }
 
 OperatorCall flatten(const Context& context) {
@@ -242,8 +243,8 @@ constexpr std::array kOperators = {
 
 }  // namespace
 
-OperatorCall compile_operator(const Node& node, const Graph& graph, const bool* training) {
-  const Context context{node, graph, training};
+OperatorCall compile_operator(const Node& node, const Graph& graph, const ForwardMode* mode) {
+  const Context context{node, graph, mode};
   std::vector<std::string_view> known;
   for (const Row& row : kOperators) {
     if (node.domain.empty() && row.op == node.op) return row.compile(context);

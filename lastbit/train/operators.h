@@ -9,14 +9,21 @@
 
 namespace lastbit {
 
+/// How a network runs at the moment.
+struct ForwardMode {
+  bool training = true;  ///< Dropout drops, and batch norm takes the batch's statistics.
+  /// Positive: batch norm takes the batch's statistics also outside training, and its running ones
+  /// move by this share toward them, whatever the node's momentum.
+  double statistics_share = 0.0;
+};
+
 /// A node ready to be called on its inputs; omitted inputs are undefined tensors.
 using OperatorCall = std::function<torch::Tensor(std::span<const torch::Tensor> inputs)>;
 
 /// Turns a node of `graph` into a differentiable LibTorch call with ONNX's meaning.
 ///
-/// @param training  read at each call: whether dropout drops and batch norm takes the batch's
-/// statistics.
+/// @param mode  read at each call.
 /// @throws InputError naming node and operator for what is not supported.
-OperatorCall compile_operator(const Node& node, const Graph& graph, const bool* training);
+OperatorCall compile_operator(const Node& node, const Graph& graph, const ForwardMode* mode);
 
 }  // namespace lastbit

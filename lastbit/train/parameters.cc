@@ -29,6 +29,10 @@ std::vector<std::string> bias_inputs(const Node& node, const std::set<std::strin
   return {};
 }
 
+bool selects(const std::string& pattern, const WeightUse& use) {
+  return matches(pattern, use.layer) || matches(pattern, use.initializer);
+}
+
 struct Rule {
   std::string pattern;
   std::shared_ptr<const Projector> set;
@@ -75,10 +79,7 @@ std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std
     const Rule rule = parse_rule(text);
     bool matched = false;
     for (Constraint& constraint : result) {
-      if (!matches(rule.pattern, constraint.use.layer) &&
-          !matches(rule.pattern, constraint.use.initializer)) {
-        continue;
-      }
+      if (!selects(rule.pattern, constraint.use)) continue;
       constraint.set = rule.set;
       matched = true;
     }
@@ -94,6 +95,47 @@ std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std
     throw InputError("[codebook] every layer stays float, expected a codebook for at least one");
   }
   return result;
+}
+
+void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::string> patterns) {
+  int number = 0;
+  for (const std::string& pattern : patterns) {
+    const auto fail = [&](const std::string& what) {
+      throw InputError(cat("[share] '", pattern, "' ", what));
+    };
+    std::vector<Constraint*> members;
+    for (Constraint& constraint : constraints) {
+      if (constraint.set == nullptr || !selects(pattern, constraint.use)) continue;
+      if (constraint.shared >= 0) {
+        fail(cat("selects '", constraint.use.layer, "', which already shares another codebook"));
+      }
+      const Granularity per = constraint.set->granularity();
+      if (per != Granularity::kNone && per != Granularity::kTensor) {
+        fail(cat("selects '",
+                 constraint.use.layer,
+                 "' with codebook ",
+                 constraint.set->name(),
+                 ", expected a scale per tensor or none"));
+      }
+      if (!members.empty() && members.front()->set->name() != constraint.set->name()) {
+        fail(cat("selects '",
+                 members.front()->use.layer,
+                 "' with codebook ",
+                 members.front()->set->name(),
+                 " and '",
+                 constraint.use.layer,
+                 "' with ",
+                 constraint.set->name(),
+                 ", expected one codebook"));
+      }
+      members.push_back(&constraint);
+    }
+    if (members.size() < 2) {
+      fail(cat("selects ", members.size(), " low-bit layers, expected at least two"));
+    }
+    for (Constraint* member : members) member->shared = number;
+    ++number;
+  }
 }
 
 }  // namespace lastbit

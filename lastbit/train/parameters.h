@@ -26,6 +26,7 @@ std::vector<Parameter> trainable_parameters(const Graph& graph);
 struct Constraint {
   WeightUse use;
   std::shared_ptr<const Projector> set;  // null: stays float
+  int shared = -1;  // weights of one number have one codebook (share_codebooks)
 };
 
 /// Which weight takes which codebook, by rules in order: "ternary" for all, or "PATTERN=SET", where
@@ -36,5 +37,12 @@ struct Constraint {
 /// no
 ///     weight is left to make low-bit.
 std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std::string> rules);
+
+/// Gives the weights that match a pattern of `patterns` (as in `choose_codebooks`) one codebook,
+/// with its scale, in common: those of each pattern.
+///
+/// @throws InputError if a pattern matches fewer than two low-bit weights, or weights of different
+/// sets, of a set with a scale a channel or group, or that already share another's codebook.
+void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::string> patterns);
 
 }  // namespace lastbit

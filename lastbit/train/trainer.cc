@@ -21,6 +21,12 @@ void require_positive(std::int64_t value, std::string_view what) {
   if (value <= 0) throw InputError(cat("[train] ", what, " is ", value, ", expected at least 1"));
 }
 
+std::int64_t steps_an_epoch(const Batches& train, const TrainerOptions& options) {
+  require_positive(options.epochs, "epochs");
+  require_positive(options.batch, "batch");
+  return divide_up(train.size(), options.batch);
+}
+
 }  // namespace
 
 Trainer::Trainer(Network& network,
@@ -34,17 +40,17 @@ Trainer::Trainer(Network& network,
       options_(std::move(options)),
       method_(method),
       optimizer_(make_optimizer(
-          options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())) {
-  require_positive(options_.epochs, "epochs");
-  require_positive(options_.batch, "batch");
-  require_positive(options_.round.count, "round");
+          options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())),
+      rounds_(options_.round,
+              steps_an_epoch(train, options_),
+              options_.epochs * steps_an_epoch(train, options_)) {
+  if (options_.distillation.teacher != nullptr) check(options_.distillation);
   require_classes(network_, train_);
   torch::manual_seed(options_.seed);
 
-  const std::int64_t steps = divide_up(train_.size(), options_.batch);
-  at_.total_steps = options_.epochs * steps;
-  at_.round_steps = options_.round.count * (options_.round.epochs ? steps : 1);
-  at_.total_rounds = divide_up(at_.total_steps, at_.round_steps);
+  at_.total_steps = options_.epochs * steps_an_epoch(train_, options_);
+  at_.total_rounds = rounds_.total();
+  at_.round_steps = rounds_.steps(0);
   if (method_ != nullptr) {
     const torch::NoGradGuard no_gradient;
     method_->begin(network_.constrained());
@@ -52,7 +58,8 @@ Trainer::Trainer(Network& network,
 }
 
 void Trainer::run(const Observer& observer) {
-  for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) run_epoch(epoch, observer);
+  for (std::int64_t epoch = 0; epoch < options_.epochs && !feasible_; ++epoch)
+    run_epoch(epoch, observer);
 }
 
 void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
@@ -66,12 +73,12 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
     return sum.item<double>() / static_cast<double>(samples_);
   };
 
-  for (std::int64_t begin = 0; begin < train_.size(); begin += options_.batch) {
+  for (std::int64_t begin = 0; begin < train_.size() && !feasible_; begin += options_.batch) {
     const std::int64_t count = std::min(options_.batch, train_.size() - begin);
     step(
         std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
     const bool last = begin + count == train_.size();
-    if (at_.step % at_.round_steps == 0 || at_.step == at_.total_steps) end_round();
+    if (rounds_.ends_at(at_.step)) end_round(observer);
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
       if (observer.step)
@@ -91,7 +98,8 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
                   .test = test(),
                   .residuals = residuals_,
                   .learning_rate = at_.learning_rate,
-                  .seconds = taken.count()});
+                  .seconds = taken.count(),
+                  .feasible = feasible_});
 }
 
 void Trainer::step(std::span<const std::int64_t> indices) {
@@ -106,8 +114,13 @@ void Trainer::step(std::span<const std::int64_t> indices) {
       method_->before_forward(at_, pass);
     }
     network_.gradients().zero_();
-    const BatchLoss result = cross_entropy(network_.forward(batch.input), batch.labels);
-    result.loss.backward();
+    const torch::Tensor logits = network_.forward(batch.input);
+    const BatchLoss result = cross_entropy(logits, batch.labels);
+    if (options_.distillation.teacher == nullptr) {
+      result.loss.backward();
+    } else {
+      distilled(options_.distillation, batch.input, logits, result.loss).backward();
+    }
 
     const torch::NoGradGuard no_gradient;
     if (method_ != nullptr) method_->after_backward(at_, pass);
@@ -122,13 +135,33 @@ void Trainer::step(std::span<const std::int64_t> indices) {
   if (method_ != nullptr) method_->after_step(at_);
 }
 
-void Trainer::end_round() {
+void Trainer::end_round(const Observer& observer) {
   if (method_ == nullptr) return;
   require_finite();
   const torch::NoGradGuard no_gradient;
   residuals_ = method_->end_round(at_);
   if (method_->restarts_optimizer()) optimizer_->reset();
+  if (observer.round) report_round(observer);
   ++at_.round;
+  at_.round_steps = rounds_.steps(at_.round);
+  feasible_ = residuals_->primal <= options_.feasible && options_.feasible > 0.0;
+}
+
+void Trainer::report_round(const Observer& observer) {
+  RoundReport report{.at = at_, .residuals = *residuals_};
+  if (options_.probe > 0) {
+    if (!probe_) {
+      std::vector<std::int64_t> indices = shuffled_order(train_.size(), options_.seed, 0);
+      indices.resize(std::min(indices.size(), static_cast<std::size_t>(options_.probe)));
+      probe_ = train_.gather(indices);
+    }
+    torch::Tensor low_bit = torch::empty_like(network_.constrained().value);
+    decode(network_.constrained_layers(), method_->deployed(), low_bit);
+    report.probed = true;
+    report.loss = loss_at(network_, *probe_, method_->seen(at_));
+    report.low_bit_loss = loss_at(network_, *probe_, low_bit);
+  }
+  observer.round(report);
 }
 
 void Trainer::require_finite() const {

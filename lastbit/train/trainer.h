@@ -6,17 +6,13 @@
 
 #include "lastbit/method/method.h"
 #include "lastbit/train/batches.h"
+#include "lastbit/train/distillation.h"
 #include "lastbit/train/evaluate.h"
 #include "lastbit/train/network.h"
 #include "lastbit/train/optimizer.h"
+#include "lastbit/train/rounds.h"
 
 namespace lastbit {
-
-/// How often a method projects.
-struct RoundLength {
-  std::int64_t count = 1;
-  bool epochs = true;  ///< else optimizer steps
-};
 
 struct TrainerOptions {
   std::int64_t epochs = 10;
@@ -25,6 +21,11 @@ struct TrainerOptions {
   OptimizerOptions optimizer = {};
   RoundLength round = {};
   std::uint64_t seed = 0;  ///< Of the order of the samples, and of dropout.
+  Distillation distillation = {};
+  /// The run ends after the round whose primal residual is at most this; 0: never early.
+  double feasible = 0.0;
+  /// Training samples on which each round measures the loss at the float and the low-bit weights.
+  std::int64_t probe = 256;
 };
 
 /// What a run says at the end of each epoch.
@@ -35,7 +36,8 @@ struct EpochReport {
   Score test;          ///< of what is deployed: low-bit weights where a method is at work
   std::optional<Residuals> residuals;  ///< of the last round, where a method is at work
   double learning_rate = 0.0;
-  double seconds = 0.0;  ///< of training alone, without the test
+  double seconds = 0.0;   ///< of training alone, without the test
+  bool feasible = false;  ///< whether the run ends here because the weights are feasible
 };
 
 /// What a run says every few steps.
@@ -47,10 +49,20 @@ struct StepReport {
   std::optional<Residuals> residuals;  ///< of the last round, once there was one
 };
 
+/// What a run says at the end of each round of a method.
+struct RoundReport {
+  Progress at;  ///< `round` is that of this round, 0 for the first
+  Residuals residuals;
+  bool probed = false;        ///< whether the losses were measured
+  double loss = 0.0;          ///< on the probe, at the float weights that training sees
+  double low_bit_loss = 0.0;  ///< on the probe, at the weights deployed
+};
+
 /// Callbacks; each may be empty.
 struct Observer {
   std::function<void(const StepReport&)> step;
   std::function<void(const EpochReport&)> epoch;
+  std::function<void(const RoundReport&)> round;
   std::function<bool()> stop;  ///< asked after each step; true ends the run with WorkError
 };
 
@@ -71,7 +83,8 @@ class Trainer {
  private:
   void run_epoch(std::int64_t epoch, const Observer& observer);
   void step(std::span<const std::int64_t> indices);
-  void end_round();
+  void end_round(const Observer& observer);
+  void report_round(const Observer& observer);
   void require_finite() const;
   Score test() const;
 
@@ -81,13 +94,16 @@ class Trainer {
   TrainerOptions options_;
   Method* method_;
   std::unique_ptr<Optimizer> optimizer_;
+  Rounds rounds_;
   Progress at_;
   std::optional<Residuals> residuals_;
+  std::optional<Batch> probe_;  // made when it is first needed
 
   // Sums over the epoch so far, on the network's device.
   torch::Tensor loss_sum_;
   torch::Tensor miss_sum_;
   std::int64_t samples_ = 0;
+  bool feasible_ = false;
 };
 
 }  // namespace lastbit

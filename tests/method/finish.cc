@@ -6,6 +6,7 @@
 
 #include "lastbit/method/direct.h"
 #include "lastbit/method/fixed_codes.h"
+#include "lastbit/method/refit.h"
 #include "support.h"
 
 // The methods around the training: direct compression and the finish with fixed codes.
@@ -104,16 +105,60 @@ INSTANTIATE_TEST_SUITE_P(Method,
                                          Case{"shift:1/channel", {3, 4, 5}},
                                          Case{"ternary/none", {1, 5, 12}}));
 
+// `quantized` as the one layer of a network.
+void fit(Quantized& quantized, const std::vector<float>& weights) {
+  std::vector<Quantized> low_bit = {quantized};
+  std::vector<ConstrainedWeight> layers = {
+      {.name = "w", .layout = quantized.layout, .set = parse_projector("ternary/channel")}};
+  if (quantized.per == Granularity::kNone) layers[0].set = parse_projector("ternary/none");
+  refit(layers, low_bit, weights.data());
+  quantized = low_bit[0];
+}
+
+// Levels that are not those of the set were learned: each becomes the mean of its weights.
+TEST(FixedCodes, FitLearnedLevels) {
+  const Quantized learned{
+      Codebook({-2, 0, 5}), Granularity::kNone, {1, 1, 6}, {1.0F}, {0, 0, 1, 2, 2, 2}, 0.0};
+  Quantized quantized = learned;
+  fit(quantized, {-1, -2, 0.25F, 3, 4, 8});
+  EXPECT_EQ(quantized.levels, Codebook({-1.5F, 0.25F, 5}));
+  EXPECT_EQ(quantized.codes, learned.codes);
+  // Means that would cross leave the levels as they are.
+  quantized = learned;
+  fit(quantized, {1, 1, 0, 3, 4, 8});
+  EXPECT_EQ(quantized.levels, learned.levels);
+}
+
+TEST(FixedCodes, FitWhatLayersShareAsOne) {
+  const ConstrainedWeight layer{
+      .name = "a", .layout = {1, 1, 2}, .set = parse_projector("ternary"), .shared = 0};
+  ConstrainedWeight second = layer;
+  second.offset = 3;
+  ConstrainedWeight alone = layer;
+  alone.offset = 2;
+  alone.layout = {1, 1, 1};
+  alone.shared = -1;
+  std::vector<Quantized> low_bit = {
+      {Codebook({-1, 0, 1}), Granularity::kTensor, {1, 1, 2}, {1}, {2, 0}, 0.0},
+      {Codebook({-1, 0, 1}), Granularity::kTensor, {1, 1, 1}, {1}, {2}, 0.0},
+      {Codebook({-1, 0, 1}), Granularity::kTensor, {1, 1, 2}, {1}, {2, 1}, 0.0}};
+  const std::vector<float> flat = {1, -2, 9, 6, 100};
+  refit({layer, alone, second}, low_bit, flat.data());
+  EXPECT_EQ(low_bit[0].scales, std::vector<float>{3});
+  EXPECT_EQ(low_bit[1].scales, std::vector<float>{9});
+  EXPECT_EQ(low_bit[2].scales, std::vector<float>{3});
+}
+
 TEST(FixedCodes, KeepAScaleThatWouldNotBePositive) {
   Quantized quantized =
       parse_projector("ternary/channel")->project(std::vector<float>{1, -1, 2, 2, 0, 0}, {1, 3, 2});
   ASSERT_EQ(quantized.scales, (std::vector<float>{1, 2, 0}));
   // Against the codes, at a right angle to them, and a group without levels.
   const std::vector<float> against = {-1, 1, 1, -1, 5, 5};
-  refit_scales(quantized, against.data());
+  fit(quantized, against);
   EXPECT_EQ(quantized.scales, (std::vector<float>{1, 2, 0}));
   const std::vector<float> along = {3, -5, 1, 0, 5, 5};
-  refit_scales(quantized, along.data());
+  fit(quantized, along);
   EXPECT_EQ(quantized.scales, (std::vector<float>{4, 0.5F, 0}));
 }
 
@@ -121,7 +166,7 @@ TEST(FixedCodes, LeaveASetWithoutScaleAsItIs) {
   Quantized quantized =
       parse_projector("binary/none")->project(std::vector<float>{0.3F, -7.0F}, {1, 1, 2});
   const std::vector<float> weights = {100.0F, -100.0F};
-  refit_scales(quantized, weights.data());
+  fit(quantized, weights);
   EXPECT_EQ(quantized.scales, std::vector<float>{1.0F});
 }
 

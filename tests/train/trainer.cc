@@ -42,8 +42,13 @@ class Recorder final : public Method {
   std::string_view name() const noexcept override { return "recorder"; }
   void begin(Weights weights) override {
     note("begin");
+    weights_ = weights;
     low_bit_ = project(weights.layers, weights.value);
   }
+  double learning_rate(const Progress& at, double scheduled) const override {
+    return at.step == 1 ? scheduled / 4.0 : scheduled;
+  }
+  bool restarts_optimizer() const noexcept override { return true; }
   int passes() const noexcept override { return passes_; }
   void before_forward(const Progress& at, int pass) override { note("before", at, pass); }
   void after_backward(const Progress& at, int pass) override { note("after", at, pass); }
@@ -53,6 +58,7 @@ class Recorder final : public Method {
     return {.primal = static_cast<double>(at.step)};
   }
   const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
+  torch::Tensor seen(const Progress& /*at*/) const override { return weights_.value; }
   std::map<std::string, torch::Tensor> state() const override { return {}; }
   void load(const std::map<std::string, torch::Tensor>& /*state*/) override {}
 
@@ -76,6 +82,7 @@ class Recorder final : public Method {
   }
 
   int passes_;
+  Weights weights_;
   std::vector<Quantized> low_bit_;
   std::vector<std::string> notes_;
 };
@@ -218,6 +225,72 @@ TEST(Trainer, ReportsWhatIsDeployedAndTheLastRound) {
   ASSERT_TRUE(epochs[1].residuals.has_value());
   EXPECT_EQ(epochs[0].residuals->primal, 3.0);
   EXPECT_EQ(epochs[1].residuals->primal, 6.0);
+}
+
+TEST(Trainer, AsksTheMethodForTheLearningRate) {
+  Tiny tiny;
+  Recorder recorder(1);
+  std::vector<double> rates;
+  Observer observer;
+  observer.epoch = [&](const EpochReport& report) { rates.push_back(report.learning_rate); };
+  Trainer(tiny.network,
+          tiny.data,
+          tiny.data,
+          {.epochs = 3, .batch = 10, .learning_rate = 0.5},
+          &recorder)
+      .run(observer);
+  EXPECT_THAT(rates, testing::ElementsAre(0.5, 0.125, 0.5));
+}
+
+TEST(Trainer, GivesTheFirstRoundItsOwnLength) {
+  EXPECT_THAT(recorded_rounds({.epochs = 4, .batch = 5, .round = {.count = 1, .first = 2}}),
+              testing::ElementsAre(
+                  "round 0 of 3 at step 4", "round 1 of 3 at step 6", "round 2 of 3 at step 8"));
+  EXPECT_THAT(recorded_rounds(
+                  {.epochs = 2, .batch = 5, .round = {.count = 2, .epochs = false, .first = 1}}),
+              testing::ElementsAre(
+                  "round 0 of 3 at step 1", "round 1 of 3 at step 3", "round 2 of 3 at step 4"));
+  EXPECT_THAT(recorded_rounds({.epochs = 1, .batch = 5, .round = {.count = 1, .first = 9}}),
+              testing::ElementsAre("round 0 of 1 at step 2"));
+}
+
+// The recorder's residual is the number of steps done.
+TEST(Trainer, EndsOnceTheWeightsAreFeasible) {
+  Tiny tiny;
+  Recorder recorder(1);
+  std::vector<EpochReport> epochs;
+  Observer observer;
+  observer.epoch = [&](const EpochReport& report) { epochs.push_back(report); };
+  Trainer(tiny.network,
+          tiny.data,
+          tiny.data,
+          {.epochs = 9, .batch = 5, .round = {.count = 1, .epochs = false}, .feasible = 1.0},
+          &recorder)
+      .run(observer);
+  EXPECT_THAT(recorder.rounds(), testing::ElementsAre("round 0 of 18 at step 1"));
+  ASSERT_EQ(epochs.size(), 1U);
+  EXPECT_TRUE(epochs[0].feasible);
+  EXPECT_EQ(epochs[0].test.examples, 10);
+}
+
+TEST(Trainer, ReportsEachRoundWithTheLossesAtFloatAndLowBitWeights) {
+  Tiny tiny;
+  Recorder recorder(1);
+  std::vector<RoundReport> rounds;
+  Observer observer;
+  observer.round = [&](const RoundReport& report) {
+    rounds.push_back(report);
+    // The probe takes all ten samples.
+    EXPECT_NEAR(report.loss, evaluate(tiny.network, tiny.data).loss, 1e-6);
+    EXPECT_NEAR(
+        report.low_bit_loss, evaluate(tiny.network, tiny.data, recorder.deployed()).loss, 1e-6);
+    EXPECT_NE(report.loss, report.low_bit_loss);
+  };
+  Trainer(tiny.network, tiny.data, tiny.data, {.epochs = 2, .batch = 4}, &recorder).run(observer);
+  ASSERT_EQ(rounds.size(), 2U);
+  EXPECT_EQ(rounds[1].at.round, 1);
+  EXPECT_EQ(rounds[1].at.step, 6);
+  EXPECT_TRUE(rounds[1].probed);
 }
 
 TEST(Trainer, StopsOnRequest) {

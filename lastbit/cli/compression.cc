@@ -1,0 +1,106 @@
+#include "lastbit/cli/compression.h"
+
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/graph/onnx.h"
+#include "lastbit/method/fixed_codes.h"
+#include "lastbit/train/batch_norm.h"
+
+namespace lastbit {
+namespace {
+
+std::vector<Constraint> constraints_of(const Graph& graph, const CompressChoice& choice) {
+  std::vector<Constraint> result = choose_codebooks(graph, choice.codebooks);
+  share_codebooks(result, choice.shares);
+  return result;
+}
+
+}  // namespace
+
+Compression::Compression(CompressChoice& choice, const MethodInfo& info)
+    : choice_(choice),
+      info_(info),
+      reference_(read_onnx(choice.model)),
+      network_(reference_, constraints_of(reference_, choice), device_of(choice.training)),
+      method_(make_method(info, choice.method)) {
+  open_data();
+  if (!info_.trains) return;
+  if (!train_) {
+    throw InputError(
+        cat("[compress] method '", info_.name, "' trains, expected --data with a data set"));
+  }
+  TrainerOptions& options = choice.training.trainer;
+  if (choice.distill != 0.0) {
+    teacher_ = std::make_unique<Network>(reference_, std::vector<Constraint>{}, network_.device());
+    teacher_->set_training(false);
+    options.distillation.teacher = teacher_.get();
+    options.distillation.share = choice.distill;
+  }
+  trainer_.emplace(network_, *train_, *test_, options, method_.get());
+}
+
+void Compression::open_data() {
+  if (choice_.data.name.empty()) return;
+  const Dataset data = open(choice_.data);
+  train_.emplace(data.train, network_.sample_shape(), network_.device());
+  test_.emplace(data.test, network_.sample_shape(), network_.device());
+  require_classes(network_, *test_);
+}
+
+std::optional<Score> Compression::test_score() {
+  if (test_) return evaluate(network_, *test_);
+  return std::nullopt;
+}
+
+std::optional<Score> Compression::train_score() {
+  if (train_) return evaluate(network_, *train_);
+  return std::nullopt;
+}
+
+void Compression::run(RunFolder& folder) {
+  if (!trainer_) {
+    const torch::NoGradGuard no_gradient;
+    method_->begin(network_.constrained());
+    return;
+  }
+  training_seconds_ +=
+      run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder);
+  finish(folder);
+}
+
+void Compression::finish(RunFolder& folder) {
+  constexpr std::int64_t kStatisticsBatches = 200;
+  settle();
+  const std::int64_t batches = reestimate_batch_norm(network_,
+                                                     *train_,
+                                                     choice_.training.trainer.batch,
+                                                     kStatisticsBatches,
+                                                     choice_.training.trainer.seed);
+  if (batches > 0) {
+    std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
+  }
+  if (choice_.finish_epochs == 0) return;
+  TrainerOptions options = choice_.training.trainer;
+  options.epochs = choice_.finish_epochs;
+  options.round = {};
+  options.feasible = 0.0;
+  // Small steps from where the main run started: only scales, biases and norms are still to settle.
+  options.learning_rate = Schedule::cosine(options.learning_rate.first() / 10.0);
+  options.seed += 1;
+  auto fixed = make_fixed_codes(method_->deployed());
+  Trainer finisher(network_, *train_, *test_, options, fixed.get());
+  training_seconds_ += run_with_progress(finisher, options, train_->size(), "finish", folder);
+  method_ = std::move(fixed);
+}
+
+void Compression::settle() {
+  torch::Tensor weights = network_.constrained().value;
+  const torch::NoGradGuard no_gradient;
+  decode(network_.constrained_layers(), method_->deployed(), weights);
+}
+
+}  // namespace lastbit

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lastbit/cli/data_options.h"
+#include "lastbit/cli/method_options.h"
+#include "lastbit/cli/run_folder.h"
+#include "lastbit/cli/training.h"
+#include "lastbit/train/trainer.h"
+
+namespace lastbit {
+
+/// All that one compression is told.
+struct CompressChoice {
+  std::string model;
+  std::string run;
+  std::string out;
+  bool force = false;
+  bool json = false;
+  bool inline_decode = false;
+  DataChoice data;
+  TrainingChoice training;
+  std::vector<std::string> codebooks = {"ternary"};
+  std::vector<std::string> shares;
+  MethodChoice method;
+  std::string project_every = "100steps";
+  std::int64_t finish_epochs = 1;
+  double distill = 0.0;  ///< the teacher's share in the loss; 0 for no teacher
+};
+
+/// The steps from a float network to a low-bit one: the network, its data, its method.
+class Compression {
+ public:
+  /// Finds wrong options before any work. @throws InputError
+  Compression(CompressChoice& choice, const MethodInfo& info);
+
+  const Graph& reference() const noexcept { return reference_; }
+
+  /// Of the network as it stands; nothing where no data was given.
+  std::optional<Score> test_score();
+  /// The same on the training samples.
+  std::optional<Score> train_score();
+
+  void run(RunFolder& folder);
+
+  /// Puts the low-bit weights into the network for good: from here on, what is evaluated is what is
+  /// written.
+  void settle();
+
+  Graph trained() const { return network_.exported(); }
+  Graph compressed() const { return network_.exported(method_->deployed()); }
+  const std::vector<Quantized>& deployed() const noexcept { return method_->deployed(); }
+
+  /// Seconds spent in training steps, with the method and without the tests.
+  double training_seconds() const noexcept { return training_seconds_; }
+
+ private:
+  void open_data();
+  void finish(RunFolder& folder);
+
+  CompressChoice& choice_;
+  const MethodInfo& info_;
+  Graph reference_;
+  Network network_;
+  std::unique_ptr<Network> teacher_;
+  std::unique_ptr<Method> method_;
+  std::optional<Batches> train_;
+  std::optional<Batches> test_;
+  std::optional<Trainer> trainer_;  // made before any work, so that wrong options are found
+  double training_seconds_ = 0.0;
+};
+
+}  // namespace lastbit
