@@ -31,7 +31,8 @@ bool is_first(const std::vector<ConstrainedWeight>& layers, std::size_t i) {
 
 // Methods may learn levels where the set has fixed ones.
 bool has_learned_levels(const ConstrainedWeight& layer, const Quantized& quantized) {
-  return layer.set->levels() != quantized.levels;
+  const Codebook* fixed = layer.set->levels();
+  return fixed == nullptr || *fixed != quantized.levels;
 }
 
 struct Sums {

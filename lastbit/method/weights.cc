@@ -16,21 +16,35 @@ std::span<const float> slice(const ConstrainedWeight& layer, std::span<const flo
                      static_cast<std::size_t>(layer.layout.size()));
 }
 
+// Makes of parts with levels and scales in common one tensor.
+void append(std::optional<Quantized>& whole, const Quantized& part) {
+  if (!whole) {
+    whole = part;
+  } else {
+    whole->codes.insert(whole->codes.end(), part.codes.begin(), part.codes.end());
+  }
+  whole->layout = {1, 1, static_cast<std::int64_t>(whole->codes.size())};
+}
+
 // Projects layer `first` and all that share its codebook as one tensor.
 void project_shared(const std::vector<ConstrainedWeight>& layers,
                     std::size_t first,
                     std::span<const float> all,
+                    const std::vector<Quantized>* start,
                     std::vector<std::optional<Quantized>>& result) {
   std::vector<float> joint;
+  std::optional<Quantized> joint_start;
   std::vector<std::size_t> members;
   for (std::size_t i = first; i < layers.size(); ++i) {
     if (layers[i].shared != layers[first].shared) continue;
     const auto weights = slice(layers[i], all);
     joint.insert(joint.end(), weights.begin(), weights.end());
+    if (start != nullptr) append(joint_start, (*start)[i]);
     members.push_back(i);
   }
   const ChannelLayout layout{1, 1, static_cast<std::int64_t>(joint.size())};
-  const Quantized whole = layers[first].set->project(joint, layout);
+  const Quantized whole =
+      layers[first].set->project(joint, layout, {.start = joint_start ? &*joint_start : nullptr});
   std::size_t begin = 0;
   for (const std::size_t i : members) {
     const std::size_t end = begin + static_cast<std::size_t>(layers[i].layout.size());
@@ -95,7 +109,7 @@ Weights Weights::adopt(std::vector<torch::Tensor> parameters,
 
 std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
                                const torch::Tensor& flat,
-                               const std::vector<Quantized>* /*start*/) {
+                               const std::vector<Quantized>* start) {
   const torch::Tensor host = flat.detach().to(torch::kCPU).contiguous();
   const std::span<const float> all(host.data_ptr<float>(), static_cast<std::size_t>(host.numel()));
   std::vector<std::optional<Quantized>> found(layers.size());
@@ -103,10 +117,11 @@ std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
     const ConstrainedWeight& layer = layers[i];
     if (found[i]) continue;  // by an earlier layer that shares its codebook
     if (layer.shared >= 0) {
-      project_shared(layers, i, all, found);
+      project_shared(layers, i, all, start, found);
       continue;
     }
-    found[i] = layer.set->project(slice(layer, all), layer.layout);
+    found[i] = layer.set->project(
+        slice(layer, all), layer.layout, {.start = start == nullptr ? nullptr : &(*start)[i]});
   }
   std::vector<Quantized> result;
   result.reserve(found.size());

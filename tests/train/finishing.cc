@@ -97,8 +97,8 @@ TEST(Distillation, AddsTheDivergenceFromTheTeacher) {
   const double divergence = (p * (p / q).log()).sum().item<double>() / 6.0;
   EXPECT_NEAR(result.item<double>(), 0.75 * loss.item<double>() + 0.25 * 9.0 * divergence, 1e-5);
   // d/dlogits of T^2 KL is T (q - p), over the batch's mean.
-  const torch::Tensor slope =
-      torch::autograd::grad({result - 0.75 * loss}, {logits})[0].to(torch::kFloat64);
+  (result - 0.75 * loss).backward();
+  const torch::Tensor slope = logits.grad().to(torch::kFloat64);
   const torch::Tensor expected = 0.25 * temperature * (q - p) / 6.0;
   EXPECT_LE((slope - expected).abs().max().item<double>(), 1e-6);
 }
