@@ -16,6 +16,8 @@ int version_command(int argc, char** argv);
 // In lastbit-train, which links LibTorch.
 int train_command(int argc, char** argv);
 int compress_command(int argc, char** argv);
+int compare_command(int argc, char** argv);
+int reproduce_command(int argc, char** argv);
 int methods_command(int argc, char** argv);
 int verify_command(int argc, char** argv);
 

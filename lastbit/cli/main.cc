@@ -34,9 +34,11 @@ int hand_over(int /*argc*/, char** argv) {
                        "' needs a build with LASTBIT_TRAIN=ON"));
 }
 
-constexpr std::array<Command, 11> kCommands = {{
+constexpr std::array<Command, 13> kCommands = {{
     {"train", "train a network in float, as the reference", hand_over},
     {"compress", "squeeze a trained network to one to three bits a weight", hand_over},
+    {"compare", "methods and codebooks side by side", hand_over},
+    {"reproduce", "a published experiment, ours beside its figures", hand_over},
     {"methods", "list the methods, or show one", hand_over},
     {"verify", "prove that a compressed file equals what was trained", hand_over},
     {"eval", "error and loss of a model on a data set", eval_command},

@@ -8,11 +8,13 @@
 
 namespace {
 
-constexpr std::array<lastbit::Command, 4> kCommands = {{
+constexpr std::array<lastbit::Command, 6> kCommands = {{
     {"train", "train a network in float, as the reference", lastbit::train_command},
     {"compress",
      "squeeze a trained network to one to three bits a weight",
      lastbit::compress_command},
+    {"compare", "methods and codebooks side by side", lastbit::compare_command},
+    {"reproduce", "a published experiment, ours beside its figures", lastbit::reproduce_command},
     {"methods", "list the methods, or show one", lastbit::methods_command},
     {"verify", "prove that a compressed file equals what was trained", lastbit::verify_command},
 }};

@@ -53,9 +53,24 @@ TEST_F(Compress, WritesARunFolder) {
                           "run/result.json",
                           "run/trained.onnx"));
   EXPECT_EQ(read("run/reference.onnx"), read("float.onnx"));
-  const auto entries = log_of("run");
+  const auto all = log_of("run");
+  std::vector<nlohmann::json> entries;
+  for (const auto& entry : all) {
+    if (entry.contains("epoch")) entries.push_back(entry);
+  }
   ASSERT_EQ(entries.size(), 2U);
   EXPECT_EQ(entries[0]["phase"], "compress");
+  ASSERT_EQ(all[0]["round"], 1);
+  for (const char* key : {"loss_float", "loss_low_bit", "primal_residual", "flipped", "penalty"}) {
+    EXPECT_TRUE(all[0][key].is_number()) << key;
+  }
+  ASSERT_EQ(all[0]["layers"].size(), 2U);
+  for (const auto& layer : all[0]["layers"]) {
+    EXPECT_EQ(layer["shares"].size(), 3U);
+    for (const char* key : {"primal_residual", "dual_norm", "flipped", "scale", "entropy"}) {
+      EXPECT_TRUE(layer[key].is_number()) << key;
+    }
+  }
   for (const char* key : {"loss",
                           "error",
                           "test_loss",

@@ -1,0 +1,309 @@
+#include <algorithm>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/file.h"
+#include "lastbit/base/text.h"
+#include "lastbit/cli/command_line.h"
+#include "lastbit/cli/commands.h"
+#include "lastbit/cli/compress_options.h"
+#include "lastbit/cli/job_runner.h"
+#include "lastbit/cli/json_text.h"
+#include "lastbit/cli/table.h"
+
+namespace lastbit {
+namespace {
+
+// A method and the options that it alone gets: "admm:extragradient=true:epochs=5".
+struct Contestant {
+  std::string text;
+  const MethodInfo* info = nullptr;
+  std::vector<std::string> options;  // "--extragradient=true"
+};
+
+struct Row {
+  std::string method;
+  std::string codebook;
+  std::vector<double> errors;   // percent
+  std::vector<double> losses;   // nats
+  std::vector<double> seconds;  // of training
+  std::vector<double> float_seconds;
+  double bytes = 0.0;
+  double ratio = 0.0;
+};
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> result;
+  std::size_t begin = 0;
+  for (std::size_t end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find(separator, begin);
+    result.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
+  }
+  return result;
+}
+
+Contestant parse_contestant(const std::string& text) {
+  std::vector<std::string> parts = split(text, ':');
+  Contestant result{.text = text, .info = &find_method(parts.front()), .options = {}};
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    if (parts[i].find('=') == std::string::npos || parts[i].front() == '=') {
+      throw InputError(cat("[compare] '",
+                           text,
+                           "' is not a method with options, expected NAME or "
+                           "NAME:OPTION=VALUE:..., as admm:extragradient=true"));
+    }
+    result.options.push_back(cat("--", parts[i]));
+  }
+  return result;
+}
+
+// Codebooks parted by commas; those of "levels:-1,0,1" belong to it.
+std::vector<std::string> parse_codebooks(const std::vector<std::string>& texts) {
+  std::vector<std::string> result;
+  for (const std::string& text : texts) {
+    for (const std::string& part : split(text, ',')) {
+      const bool number =
+          !part.empty() && part.find_first_not_of("0123456789+-.e/") == std::string::npos;
+      if (number && !result.empty() && result.back().starts_with("levels:")) {
+        result.back() += cat(",", part);
+      } else {
+        result.push_back(part);
+      }
+    }
+  }
+  return result;
+}
+
+struct CompareChoice {
+  CompressChoice common;
+  std::vector<std::string> methods;
+  std::vector<std::string> codebooks = {"ternary"};
+  std::int64_t seeds = 1;
+  bool csv = false;
+};
+
+void add_options(CLI::App& app, CompareChoice& choice) {
+  add_compress_options(app, choice.common);
+  for (const char* name : {"--codebook",
+                           "--method",
+                           "--out",
+                           "--seed",
+                           "--inline-decode",
+                           "--force",
+                           "--run",
+                           "--json"}) {
+    app.remove_option(app.get_option(name));
+  }
+  app.add_option("--methods",
+                 choice.methods,
+                 "Methods to compare, each with options of its own where wanted: "
+                 "admm,lc,admm:extragradient=true")
+      ->delimiter(',')
+      ->required()
+      ->type_name("NAME,...");
+  app.add_option("--codebooks", choice.codebooks, "Codebooks to compare them on: ternary,shift:2")
+      ->type_name("SET,...");
+  app.add_option("--seeds", choice.seeds, "Runs of each, with seeds 0, 1, ...")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--run", choice.common.run, "Folder for all runs; runs found finished are kept")
+      ->default_str("runs/compare")
+      ->type_name("DIR");
+  app.add_flag("--force", choice.common.force, "Run again what was run with other options");
+  app.add_flag("--json", choice.common.json, "Print JSON in place of the table");
+  app.add_flag("--csv", choice.csv, "Print CSV in place of the table");
+}
+
+bool is_own(const std::string& name) {
+  for (const char* own : {"methods",
+                          "codebooks",
+                          "seeds",
+                          "run",
+                          "force",
+                          "json",
+                          "csv",
+                          "help",
+                          "config",
+                          "save-config",
+                          "model"}) {
+    if (name == own) return true;
+  }
+  return false;
+}
+
+// The options typed that are for every run, but for those that the contestant sets itself; those of
+// methods go to the methods that have them.
+std::vector<std::string> typed_options(const CLI::App& app, const Contestant& contestant) {
+  const auto sets = [&](const std::string& name) {
+    return std::any_of(
+        contestant.options.begin(), contestant.options.end(), [&](const std::string& text) {
+          return text.starts_with(cat("--", name, "="));
+        });
+  };
+  std::vector<std::string> result;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
+    if (name.empty() || option->count() == 0 || is_own(name) || sets(name)) continue;
+    const auto has = [&](const MethodInfo& method) {
+      for (const OptionInfo& one : method.options) {
+        if (one.name == name) return true;
+      }
+      return false;
+    };
+    bool of_methods = false;
+    for (const MethodInfo& method : methods()) of_methods = of_methods || has(method);
+    if (of_methods && !has(*contestant.info)) continue;
+    for (const std::string& value : option->reduced_results()) {
+      result.push_back(cat("--", name, "=", value));
+    }
+  }
+  return result;
+}
+
+std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
+  std::vector<Contestant> contestants;
+  for (const std::string& text : choice.methods) contestants.push_back(parse_contestant(text));
+  const std::vector<std::string> codebooks = parse_codebooks(choice.codebooks);
+  for (const std::string& codebook : codebooks) parse_projector(codebook);
+  const auto runs = static_cast<std::int64_t>(contestants.size() * codebooks.size()) * choice.seeds;
+  JobRunner runner(choice.common.run, runs + 1, choice.common.force);
+
+  std::vector<std::string> float_arguments = {choice.common.model};
+  for (const char* name : {"--data", "--data-dir", "--batch", "--threads", "--device"}) {
+    const CLI::Option* option = app.get_option(name);
+    if (option->count() > 0) float_arguments.push_back(cat(name, "=", option->as<std::string>()));
+  }
+  float_arguments.insert(float_arguments.end(), {"--epochs=1", "--learning-rate=1e-6"});
+  const double float_epoch =
+      runner.run({"an epoch in float, for its time", "float", true, float_arguments})
+          .at("training_seconds")
+          .get<double>();
+
+  std::vector<Row> rows;
+  for (const std::string& codebook : codebooks) {
+    for (const Contestant& contestant : contestants) {
+      Row& row = rows.emplace_back();
+      row.method = contestant.text;
+      row.codebook = codebook;
+      for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
+        std::vector<std::string> arguments = {choice.common.model};
+        for (const std::string& option : typed_options(app, contestant)) {
+          arguments.push_back(option);
+        }
+        arguments.insert(arguments.end(),
+                         {cat("--method=", contestant.info->name),
+                          cat("--codebook=", codebook),
+                          cat("--seed=", seed)});
+        arguments.insert(arguments.end(), contestant.options.begin(), contestant.options.end());
+        const std::string title = cat(contestant.text, ", ", codebook, ", seed ", seed);
+        const nlohmann::json result = runner.run(
+            {title, file_name(cat(contestant.text, "-", codebook, "-", seed)), false, arguments});
+        row.errors.push_back(result.at("test").at("error").get<double>());
+        row.losses.push_back(result.at("test").at("loss").get<double>());
+        row.seconds.push_back(result.at("training_seconds").get<double>());
+        row.float_seconds.push_back(float_epoch * result.at("epochs").get<double>());
+        row.bytes = result.at("bytes").get<double>();
+        row.ratio = result.at("ratio").get<double>();
+      }
+    }
+  }
+  return rows;
+}
+
+double time_ratio(const Row& row) {
+  return statistics(row.seconds).mean / statistics(row.float_seconds).mean;
+}
+
+std::string table_text(const std::vector<Row>& rows) {
+  Table table({"method", "codebook", "error %", "loss", "bytes", "smaller", "time"});
+  for (const Row& row : rows) {
+    table.add({row.method,
+               row.codebook,
+               statistics_text(row.errors, 2),
+               statistics_text(row.losses, 4),
+               fmt::format("{:.0f}", row.bytes),
+               fmt::format("{:.1f}x", row.ratio),
+               row.seconds.front() > 0.0 ? fmt::format("{:.2f}x", time_ratio(row)) : "-"});
+  }
+  return table.text() +
+         "error, loss: on the test part, mean ± standard deviation over the seeds; smaller: than "
+         "the float file;\ntime: training with the method over as many float epochs\n";
+}
+
+std::string csv_text(const std::vector<Row>& rows) {
+  std::string result =
+      "method,codebook,seeds,error,error_sd,loss,loss_sd,bytes,ratio,seconds,time_ratio\n";
+  for (const Row& row : rows) {
+    const Statistics error = statistics(row.errors);
+    const Statistics loss = statistics(row.losses);
+    result += fmt::format("{},\"{}\",{},{},{},{},{},{:.0f},{},{},{}\n",
+                          row.method,
+                          row.codebook,
+                          row.errors.size(),
+                          error.mean,
+                          error.deviation,
+                          loss.mean,
+                          loss.deviation,
+                          row.bytes,
+                          row.ratio,
+                          statistics(row.seconds).mean,
+                          time_ratio(row));
+  }
+  return result;
+}
+
+nlohmann::ordered_json json_of(const std::vector<Row>& rows) {
+  nlohmann::ordered_json result = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    const Statistics error = statistics(row.errors);
+    const Statistics loss = statistics(row.losses);
+    result.push_back({{"method", row.method},
+                      {"codebook", row.codebook},
+                      {"seeds", row.errors.size()},
+                      {"error", error.mean},
+                      {"error_sd", error.deviation},
+                      {"loss", loss.mean},
+                      {"loss_sd", loss.deviation},
+                      {"bytes", row.bytes},
+                      {"ratio", row.ratio},
+                      {"seconds", statistics(row.seconds).mean},
+                      {"time_ratio", time_ratio(row)}});
+  }
+  return result;
+}
+
+}  // namespace
+
+int compare_command(int argc, char** argv) {
+  CommandLine line("lastbit compare",
+                   "Runs methods and codebooks on one reference, and sets their errors, sizes and "
+                   "times side by side.\nTakes the options of 'lastbit compress' for all runs; "
+                   "called again, it goes on where it stopped.\n"
+                   "Example: lastbit compare reference.onnx --data mnist --methods admm,lc,twn "
+                   "--codebooks ternary --seeds 3");
+  CompareChoice choice;
+  choice.common.run = "runs/compare";
+  choice.common.training.learning_rate = "cosine:0.05";
+  add_options(line.app(), choice);
+  if (!line.parse(argc, argv)) return 0;
+  if (choice.common.data.name.empty()) {
+    throw InputError("[compare] no data set, expected --data with the one to train and test on");
+  }
+  const std::vector<Row> rows = compare(choice, line.app());
+  const std::filesystem::path folder = choice.common.run;
+  write_file(folder / "compare.csv", csv_text(rows));
+  write_file(folder / "compare.json", json_line(json_of(rows)));
+  if (choice.common.json) {
+    std::cout << json_line(json_of(rows));
+  } else {
+    std::cout << (choice.csv ? csv_text(rows) : table_text(rows));
+  }
+  return 0;
+}
+
+}  // namespace lastbit

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "lastbit/cli/compression.h"
+
+namespace lastbit {
+
+/// Adds all options of `lastbit compress`.
+void add_compress_options(CLI::App& app, CompressChoice& choice);
+
+/// "1epoch", "100steps", or the first round and the others, "40epochs,20epochs".
+/// @throws InputError
+RoundLength parse_round(const std::string& text);
+
+}  // namespace lastbit
