@@ -103,7 +103,9 @@ class Search {
     }
     improve(std::move(quantiles));
     block_ = 1;
-    while ((clusters_ - 1) * (values_.size() / block_ + 2) > budget_) block_ *= 2;
+    while (block_ < values_.size() && (clusters_ - 1) * (values_.size() / block_ + 2) > budget_) {
+      block_ *= 2;
+    }
     std::vector<std::size_t> all;
     for (std::size_t begin = 0; begin < values_.size(); begin += block_) all.push_back(begin);
     std::vector<std::vector<std::size_t>> blocks(clusters_ - 1, all);
