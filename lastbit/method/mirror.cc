@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <utility>
 
 #include "lastbit/base/error.h"
@@ -190,7 +191,9 @@ std::unique_ptr<Method> make_mirror(const MirrorOptions& options) {
 //
 // and t' solves  e^t' = [P C' + sqrt(P^2 C'^2 + 1 - P^2)] / (1 - P).
 double keep_ternary(double x, double beta, double next) {
-  const auto log_cosh = [](double b) { return b + std::log1p(std::exp(-2.0 * b)) - M_LN2; };
+  const auto log_cosh = [](double b) {
+    return b + std::log1p(std::exp(-2.0 * b)) - std::numbers::ln2;
+  };
   const double t = 2.0 * beta * std::abs(x);
   if (t == 0.0) return x;
   const double log_c = log_cosh(beta);
@@ -199,14 +202,14 @@ double keep_ternary(double x, double beta, double next) {
   // log of D, from its largest part on.
   const double log_d =
       m > 0.0 ? m + std::log1p((small + 2.0) * std::exp(-m)) : std::log(std::exp(m) + small + 2.0);
-  const double log_rest = M_LN2 + std::log1p(small) - log_d;         // log(1 - P)
-  const double log_p = std::log(-std::expm1(-2.0 * t)) + m - log_d;  // log P
+  const double log_rest = std::numbers::ln2 + std::log1p(small) - log_d;  // log(1 - P)
+  const double log_p = std::log(-std::expm1(-2.0 * t)) + m - log_d;       // log P
   const double log_c_next = log_cosh(next);
   const double ratio = log_p + log_c_next;  // log(P C')
   const double p = std::exp(log_p);
   constexpr double kDominates = 300.0;  // e^300 squared is finite, and 1 is nothing beside it
   const double root = ratio > kDominates
-                          ? ratio + M_LN2
+                          ? ratio + std::numbers::ln2
                           : std::log(std::exp(ratio) +
                                      std::hypot(std::exp(ratio), std::sqrt((1.0 - p) * (1.0 + p))));
   return std::copysign(std::max(root - log_rest, 0.0) / (2.0 * next), x);

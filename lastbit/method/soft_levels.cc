@@ -82,8 +82,9 @@ struct Moments {
   std::array<float, kBlock> square;
 };
 
-// u_l = exp(-factor (e_l - min e)) / total, e_l = q_l (q_l / 2 - x): the exponents, taken from the
-// largest on, are differences of energies and never overflow.
+// u_l = exp(-factor (e_l - min e)) / total, e_l = q_l (q_l / 2 - x): differences of energies do not
+// overflow. The nearest level has exp(0) whatever rounding makes of its energy, so that the total
+// is at least 1.
 LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
                                        const float* __restrict scale,
                                        const float* __restrict levels,
@@ -92,11 +93,13 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
                                        float stretch,
                                        Moments& moments,
                                        std::int64_t count) {
-  std::array<float, kBlock> x;      // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<float, kBlock> least;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<float, kBlock> x;        // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<float, kBlock> least;    // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<float, kBlock> nearest;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::int64_t i = 0; i < count; ++i) {
     x[i] = unit(latent[i], scale[i], stretch);
     least[i] = FLT_MAX;
+    nearest[i] = levels[0];
     moments.total[i] = 0.0F;
     moments.mean[i] = 0.0F;
     moments.square[i] = 0.0F;
@@ -105,6 +108,7 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
     const float q = levels[l];
     for (std::int64_t i = 0; i < count; ++i) {
       const float energy = q * (0.5F * q - x[i]);
+      nearest[i] = energy < least[i] ? q : nearest[i];
       least[i] = energy < least[i] ? energy : least[i];
     }
   }
@@ -112,7 +116,8 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
     const float q = levels[l];
     for (std::int64_t i = 0; i < count; ++i) {
       const float energy = q * (0.5F * q - x[i]);
-      const float u = exp_below_one(-factor * std::max(energy - least[i], 0.0F));
+      const float u =
+          q == nearest[i] ? 1.0F : exp_below_one(-factor * std::max(energy - least[i], 0.0F));
       moments.total[i] += u;
       moments.mean[i] += q * u;
       moments.square[i] += q * q * u;
