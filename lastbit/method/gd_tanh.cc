@@ -9,7 +9,7 @@ namespace lastbit {
 MethodInfo gd_tanh_method() {
   return {.name = "gd-tanh",
           .summary = "gradient descent through tanh (Ajanthan et al. 2021)",
-          .options = beta_option(),
+          .options = beta_option("1..20"),
           .make = [](const Settings& settings) {
             return make_mirror({.name = "gd-tanh",
                                 .softness = Softness::kTanh,

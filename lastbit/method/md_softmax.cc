@@ -15,7 +15,7 @@ namespace lastbit {
 MethodInfo md_softmax_method() {
   return {.name = "md-softmax",
           .summary = "mirror descent, softmax: exponentiated gradient (Ajanthan et al. 2021)",
-          .options = beta_option(),
+          .options = beta_option("1..200"),
           .paper = mirror_protocol("0.001*0.2@30000steps", "1*1.02@200steps"),
           .make = [](const Settings& settings) {
             return make_mirror({.name = "md-softmax",
@@ -28,7 +28,7 @@ MethodInfo md_softmax_method() {
 MethodInfo md_softmax_s_method() {
   return {.name = "md-softmax-s",
           .summary = "mirror descent, softmax, numerically stable (Ajanthan et al. 2021)",
-          .options = beta_option(),
+          .options = beta_option("1..200"),
           .paper = mirror_protocol("0.001*0.3@30000steps", "1*1.02@200steps"),
           .make = [](const Settings& settings) {
             return make_mirror({.name = "md-softmax-s",

@@ -17,7 +17,7 @@ namespace lastbit {
 MethodInfo md_tanh_method() {
   return {.name = "md-tanh",
           .summary = "mirror descent, tanh (Ajanthan et al. 2021)",
-          .options = beta_option(),
+          .options = beta_option("1..200"),
           .paper = mirror_protocol("0.001*0.3@30000steps", "1*1.01@100steps"),
           .make = [](const Settings& settings) {
             return make_mirror({.name = "md-tanh",
@@ -31,7 +31,7 @@ MethodInfo md_tanh_s_method() {
   return {
       .name = "md-tanh-s",
       .summary = "mirror descent, tanh, numerically stable (Ajanthan et al. 2021)",
-      .options = beta_option(),
+      .options = beta_option("1..200"),
       .paper = mirror_protocol("0.001*0.3@30000steps", "1*1.02@200steps"),
       .make = [](const Settings& settings) {
         return make_mirror(

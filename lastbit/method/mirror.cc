@@ -6,8 +6,11 @@
 #include <numbers>
 #include <utility>
 
+#include <ATen/Parallel.h>
+
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/base/threads.h"
 #include "lastbit/method/latent.h"
 
 namespace lastbit {
@@ -149,10 +152,15 @@ class Mirror final : public LatentMethod {
     const torch::Tensor host_scale = scale.to(torch::kCPU);
     auto* v = host.data_ptr<float>();
     const auto* a = host_scale.data_ptr<float>();
-    for (std::int64_t i = 0; i < host.numel(); ++i) {
-      if (a[i] == 0.0F) continue;
-      v[i] = static_cast<float>(a[i] * keep_ternary(static_cast<double>(v[i]) / a[i], beta_, next));
-    }
+    parallel_for(static_cast<std::size_t>(host.numel()),
+                 at::get_num_threads(),
+                 [&](std::size_t begin, std::size_t end) {
+                   for (std::size_t i = begin; i < end; ++i) {
+                     if (a[i] == 0.0F) continue;
+                     const double x = static_cast<double>(v[i]) / a[i];
+                     v[i] = static_cast<float>(a[i] * keep_ternary(x, beta_, next));
+                   }
+                 });
     if (!latent.is_cpu()) latent.copy_(host);
   }
 
@@ -215,9 +223,9 @@ double keep_ternary(double x, double beta, double next) {
   return std::copysign(std::max(root - log_rest, 0.0) / (2.0 * next), x);
 }
 
-std::vector<OptionInfo> beta_option() {
+std::vector<OptionInfo> beta_option(std::string_view fallback) {
   return {{"beta",
-           "1..200",
+           fallback,
            "sharpness of the soft rounding that the network sees, latent weights in units of the "
            "scale; a schedule over the rounds"}};
 }

@@ -47,8 +47,8 @@ std::unique_ptr<Method> make_mirror(const MirrorOptions& options);
 /// latent weight x' with P_next(x') = P_beta(x). Nothing overflows or vanishes up to 1e35.
 double keep_ternary(double x, double beta, double next);
 
-/// The option --beta, the same for all.
-std::vector<OptionInfo> beta_option();
+/// The option --beta.
+std::vector<OptionInfo> beta_option(std::string_view fallback);
 
 /// The papers' protocol for CIFAR, with what differs between methods.
 std::vector<Advice> mirror_protocol(std::string_view learning_rate, std::string_view beta);

@@ -11,7 +11,7 @@ MethodInfo pmf_method() {
   return {
       .name = "pmf",
       .summary = "proximal mean-field: gradient descent through a softmax (Ajanthan et al. 2019)",
-      .options = beta_option(),
+      .options = beta_option("1..20"),
       .paper = mirror_protocol("0.001*0.3@30000steps", "1*1.1@1000steps"),
       .make = [](const Settings& settings) {
         return make_mirror({.name = "pmf",

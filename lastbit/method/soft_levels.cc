@@ -5,6 +5,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstddef>
+#include <stdexcept>
 #include <utility>
 
 #include "lastbit/base/vectorize.h"
@@ -16,13 +17,13 @@ namespace {
 // One simple loop after the other over a block is what compilers make vector code of.
 constexpr std::int64_t kBlock = 512;
 
-// Far outside every hull, and its products with levels and beta / h^2 are compared, never summed.
+// Far outside every hull; its product with a level is finite.
 constexpr float kFar = 1e30F;
 
-// In units of the scale; a scale of 0 gives a number that is far away, and 0 once multiplied again.
+// In units of the scale. A scale of 0 gives a number that is far away, maybe infinite, and 0 once
+// it is multiplied again.
 [[gnu::always_inline]] inline float unit(float latent, float scale, float stretch) {
-  const float x = latent * stretch / std::max(scale, FLT_MIN);
-  return std::min(std::max(x, -kFar), kFar);
+  return latent * stretch / larger(scale, FLT_MIN);
 }
 
 LASTBIT_VECTORIZE void tanh_binary(const float* __restrict latent,
@@ -75,6 +76,53 @@ LASTBIT_VECTORIZE void tanh_ternary_chain(const float* __restrict latent,
   }
 }
 
+// The softmax over -1, 0 and 1, with exponents of energies above the least.
+struct Three {
+  float outer;  // of the level 1 with the sign of x
+  float zero;
+  float other;
+};
+
+[[gnu::always_inline]] inline Three softmax_of_three(float size, float factor) {
+  const float gap = size - 0.5F;
+  const float next = exp_of_minus(factor * std::abs(gap));
+  const float far = exp_of_minus(factor * (size + 0.5F));
+  // 1 beyond 1/2, else 0
+  const float beyond = 0.5F + std::copysign(0.5F, gap);
+  const float within = 1.0F - beyond;
+  const float zero = beyond * next + within;
+  return {.outer = within * next + beyond, .zero = zero, .other = zero * far};
+}
+
+LASTBIT_VECTORIZE void softmax_ternary(const float* __restrict latent,
+                                       const float* __restrict scale,
+                                       float factor,
+                                       float stretch,
+                                       float* __restrict seen,
+                                       std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float x = unit(latent[i], scale[i], stretch);
+    const Three u = softmax_of_three(std::abs(x), factor);
+    const float mean = (u.outer - u.other) / (u.zero + u.outer + u.other);
+    seen[i] = scale[i] * std::copysign(mean, x);
+  }
+}
+
+// The derivative of a mean under a softmax is the variance; here without cancellation.
+LASTBIT_VECTORIZE void softmax_ternary_chain(const float* __restrict latent,
+                                             const float* __restrict scale,
+                                             float factor,
+                                             float stretch,
+                                             float* __restrict gradient,
+                                             std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Three u = softmax_of_three(std::abs(unit(latent[i], scale[i], stretch)), factor);
+    const float total = u.zero + u.outer + u.other;
+    const float products = u.zero * (u.outer + u.other) + 4.0F * u.outer * u.other;
+    gradient[i] *= factor * stretch * (products / (total * total));
+  }
+}
+
 // Moments of the levels under the softmax, for a block.
 struct Moments {
   std::array<float, kBlock> total;
@@ -97,7 +145,8 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
   std::array<float, kBlock> least;    // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::array<float, kBlock> nearest;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::int64_t i = 0; i < count; ++i) {
-    x[i] = unit(latent[i], scale[i], stretch);
+    const float value = unit(latent[i], scale[i], stretch);
+    x[i] = std::copysign(smaller(std::abs(value), kFar), value);
     least[i] = FLT_MAX;
     nearest[i] = levels[0];
     moments.total[i] = 0.0F;
@@ -116,8 +165,7 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
     const float q = levels[l];
     for (std::int64_t i = 0; i < count; ++i) {
       const float energy = q * (0.5F * q - x[i]);
-      const float u =
-          q == nearest[i] ? 1.0F : exp_below_one(-factor * std::max(energy - least[i], 0.0F));
+      const float u = q == nearest[i] ? 1.0F : exp_of_minus(factor * std::abs(energy - least[i]));
       moments.total[i] += u;
       moments.mean[i] += q * u;
       moments.square[i] += q * q * u;
@@ -134,7 +182,6 @@ LASTBIT_VECTORIZE void take_mean(const float* __restrict scale,
   }
 }
 
-// The derivative of a mean under a softmax is the variance.
 LASTBIT_VECTORIZE void take_slope(const Moments& moments,
                                   float factor,
                                   float* __restrict gradient,
@@ -165,13 +212,33 @@ LASTBIT_VECTORIZE void nearest_level(const float* __restrict latent,
   }
 }
 
+template <typename Body>
+void for_each_block(std::int64_t count, const Body& body) {
+  Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  for (std::int64_t i = 0; i < count; i += kBlock) body(i, std::min(kBlock, count - i), moments);
+}
+
 }  // namespace
 
 SoftLevels::SoftLevels(Softness softness, const Codebook& levels)
-    : softness_(softness),
-      levels_(levels.levels().begin(), levels.levels().end()),
+    : levels_(levels.levels().begin(), levels.levels().end()),
       half_gap_(0.5 * (static_cast<double>(levels_.back()) - levels_.front()) /
-                static_cast<double>(levels_.size() - 1)) {}
+                static_cast<double>(levels_.size() - 1)) {
+  const bool binary = levels_ == std::vector<float>{-1.0F, 1.0F};
+  const bool ternary = levels_ == std::vector<float>{-1.0F, 0.0F, 1.0F};
+  switch (softness) {
+    case Softness::kTanh:
+      if (!binary && !ternary) throw std::logic_error("tanh is for -1, 1 and -1, 0, 1");
+      form_ = binary ? Form::kTanhBinary : Form::kTanhTernary;
+      break;
+    case Softness::kSoftmax:
+      form_ = binary ? Form::kTanhBinary : ternary ? Form::kSoftmaxTernary : Form::kSoftmax;
+      break;
+    case Softness::kHard:
+      form_ = Form::kHard;
+      break;
+  }
+}
 
 double SoftLevels::logit_factor(double beta) const noexcept {
   return std::min(beta / (half_gap_ * half_gap_), static_cast<double>(FLT_MAX));
@@ -190,25 +257,30 @@ void SoftLevels::map(const torch::Tensor& latent,
   const auto* v = latent.data_ptr<float>();
   const auto* a = scale.data_ptr<float>();
   auto* w = seen.data_ptr<float>();
-  const std::int64_t count = latent.numel();
   const auto beta = static_cast<float>(sharpness.beta);
-  const auto stretch = static_cast<float>(sharpness.stretch);
-  switch (softness_) {
-    case Softness::kTanh:
-      (ternary() ? tanh_ternary : tanh_binary)(v, a, beta, stretch, w, count);
-      return;
-    case Softness::kHard:
-      nearest_level(v, a, levels_.data(), levels_.size(), stretch, w, count);
-      return;
-    case Softness::kSoftmax:
-      break;
-  }
   const auto factor = static_cast<float>(logit_factor(sharpness.beta));
-  Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::int64_t i = 0; i < count; i += kBlock) {
-    const std::int64_t size = std::min(kBlock, count - i);
-    softmax_moments(v + i, a + i, levels_.data(), levels_.size(), factor, stretch, moments, size);
-    take_mean(a + i, moments, w + i, size);
+  const auto stretch = static_cast<float>(sharpness.stretch);
+  const std::int64_t count = latent.numel();
+  switch (form_) {
+    case Form::kTanhBinary:
+      tanh_binary(v, a, beta, stretch, w, count);
+      break;
+    case Form::kTanhTernary:
+      tanh_ternary(v, a, beta, stretch, w, count);
+      break;
+    case Form::kSoftmaxTernary:
+      softmax_ternary(v, a, factor, stretch, w, count);
+      break;
+    case Form::kSoftmax:
+      for_each_block(count, [&](std::int64_t i, std::int64_t size, Moments& moments) {
+        softmax_moments(
+            v + i, a + i, levels_.data(), levels_.size(), factor, stretch, moments, size);
+        take_mean(a + i, moments, w + i, size);
+      });
+      break;
+    case Form::kHard:
+      nearest_level(v, a, levels_.data(), levels_.size(), stretch, w, count);
+      break;
   }
 }
 
@@ -227,38 +299,48 @@ void SoftLevels::chain(const torch::Tensor& latent,
   const auto* v = latent.data_ptr<float>();
   const auto* a = scale.data_ptr<float>();
   auto* g = gradient.data_ptr<float>();
-  const std::int64_t count = latent.numel();
-  const auto stretch = static_cast<float>(sharpness.stretch);
-  if (softness_ == Softness::kTanh) {
-    const auto beta = static_cast<float>(sharpness.beta);
-    (ternary() ? tanh_ternary_chain : tanh_binary_chain)(v, a, beta, stretch, g, count);
-    return;
-  }
+  const auto beta = static_cast<float>(sharpness.beta);
   const auto factor = static_cast<float>(logit_factor(sharpness.beta));
-  Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::int64_t i = 0; i < count; i += kBlock) {
-    const std::int64_t size = std::min(kBlock, count - i);
-    softmax_moments(v + i, a + i, levels_.data(), levels_.size(), factor, stretch, moments, size);
-    take_slope(moments, factor * stretch, g + i, size);
+  const auto stretch = static_cast<float>(sharpness.stretch);
+  const std::int64_t count = latent.numel();
+  switch (form_) {
+    case Form::kTanhBinary:
+      tanh_binary_chain(v, a, beta, stretch, g, count);
+      break;
+    case Form::kTanhTernary:
+      tanh_ternary_chain(v, a, beta, stretch, g, count);
+      break;
+    case Form::kSoftmaxTernary:
+      softmax_ternary_chain(v, a, factor, stretch, g, count);
+      break;
+    case Form::kSoftmax:
+      for_each_block(count, [&](std::int64_t i, std::int64_t size, Moments& moments) {
+        softmax_moments(
+            v + i, a + i, levels_.data(), levels_.size(), factor, stretch, moments, size);
+        take_slope(moments, factor * stretch, g + i, size);
+      });
+      break;
+    case Form::kHard:
+      throw std::logic_error("hard rounding has no slope");
   }
 }
 
 torch::Tensor SoftLevels::evaluate(const torch::Tensor& x,
                                    double beta,
                                    torch::Tensor* slope) const {
-  if (softness_ == Softness::kTanh) {
-    if (!ternary()) {
-      const torch::Tensor t = torch::tanh(beta * x);
-      if (slope != nullptr) *slope = beta * (1.0 - t * t);
-      return t;
-    }
+  if (form_ == Form::kTanhBinary) {
+    const torch::Tensor t = torch::tanh(beta * x);
+    if (slope != nullptr) *slope = beta * (1.0 - t * t);
+    return t;
+  }
+  if (form_ == Form::kTanhTernary) {
     const torch::Tensor up = torch::tanh(beta * (x + 0.5));
     const torch::Tensor down = torch::tanh(beta * (x - 0.5));
     if (slope != nullptr) *slope = 0.5 * beta * ((1.0 - up * up) + (1.0 - down * down));
     return 0.5 * (up + down);
   }
   const torch::Tensor levels = torch::tensor(levels_).to(x.device());
-  if (softness_ == Softness::kHard) {
+  if (form_ == Form::kHard) {
     torch::Tensor result = torch::full_like(x, levels_[0]);
     for (std::size_t l = 1; l < levels_.size(); ++l) {
       const float middle = 0.5F * (levels_[l - 1] + levels_[l]);

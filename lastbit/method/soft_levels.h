@@ -50,13 +50,14 @@ class SoftLevels {
              torch::Tensor& gradient) const;
 
  private:
-  bool ternary() const noexcept { return levels_.size() == 3; }
+  enum class Form : std::uint8_t { kTanhBinary, kTanhTernary, kSoftmaxTernary, kSoftmax, kHard };
+
   /// beta / h^2, of a softmax, at most the largest that float32 can tell from infinity.
   double logit_factor(double beta) const noexcept;
   /// On any device, in tensor arithmetic: P, and where `slope` is given also dP/dx.
   torch::Tensor evaluate(const torch::Tensor& x, double beta, torch::Tensor* slope) const;
 
-  Softness softness_;
+  Form form_ = Form::kHard;
   std::vector<float> levels_;
   double half_gap_;
 };
