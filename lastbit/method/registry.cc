@@ -8,9 +8,16 @@ namespace lastbit {
 // Each is defined in the file of its method.
 MethodInfo admm_method();
 MethodInfo dc_method();
+MethodInfo gd_tanh_method();
 MethodInfo idc_method();
 MethodInfo lc_method();
 MethodInfo lc_qp_method();
+MethodInfo md_softmax_method();
+MethodInfo md_softmax_s_method();
+MethodInfo md_tanh_method();
+MethodInfo md_tanh_s_method();
+MethodInfo picm_method();
+MethodInfo pmf_method();
 
 std::span<const MethodInfo> methods() {
   static const std::vector<MethodInfo> kMethods = {
@@ -19,6 +26,13 @@ std::span<const MethodInfo> methods() {
       lc_qp_method(),
       dc_method(),
       idc_method(),
+      md_tanh_s_method(),
+      md_softmax_s_method(),
+      md_tanh_method(),
+      md_softmax_method(),
+      gd_tanh_method(),
+      pmf_method(),
+      picm_method(),
   };
   return kMethods;
 }
