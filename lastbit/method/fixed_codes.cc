@@ -56,22 +56,23 @@ class FixedCodes final : public Method {
 void refit_scales(Quantized& quantized, const float* weights) {
   if (quantized.per == Granularity::kNone) return;
   const ChannelLayout& layout = quantized.layout;
-  const bool by_channel = quantized.per == Granularity::kChannel;
+  // The weights of a channel that one scale serves.
+  const bool by_tensor = quantized.per == Granularity::kTensor;
+  const std::int64_t in_channel = layout.before * layout.after;
+  const std::int64_t run = quantized.per == Granularity::kGroup ? quantized.group : in_channel;
+  const std::size_t runs = quantized.scales.size() / static_cast<std::size_t>(layout.channels);
   std::vector<double> correlation(quantized.scales.size(), 0.0);
   std::vector<double> energy(quantized.scales.size(), 0.0);
   std::size_t i = 0;
   for (std::int64_t b = 0; b < layout.before; ++b) {
     for (std::int64_t c = 0; c < layout.channels; ++c) {
-      double wl = 0.0;
-      double ll = 0.0;
       for (std::int64_t a = 0; a < layout.after; ++a, ++i) {
         const double level = quantized.levels[quantized.codes[i]];
-        wl += weights[i] * level;
-        ll += level * level;
+        const auto nth = static_cast<std::size_t>((b * layout.after + a) / run);
+        const std::size_t group = by_tensor ? 0 : static_cast<std::size_t>(c) * runs + nth;
+        correlation[group] += weights[i] * level;
+        energy[group] += level * level;
       }
-      const std::size_t group = by_channel ? static_cast<std::size_t>(c) : 0;
-      correlation[group] += wl;
-      energy[group] += ll;
     }
   }
   for (std::size_t g = 0; g < correlation.size(); ++g) {

@@ -14,6 +14,7 @@ enum class Granularity : std::uint8_t {
   kNone,     ///< The levels are used as they are; the scale is 1.
   kTensor,   ///< One scale for the whole tensor.
   kChannel,  ///< One scale for each output channel.
+  kGroup,    ///< One scale for each run of `Quantized::group` weights of an output channel.
 };
 
 /// Where the output channels of a flattened tensor lie: element (b, c, a) of a row-major array
@@ -36,11 +37,16 @@ struct Quantized {
   Codebook levels;
   Granularity per = Granularity::kTensor;
   ChannelLayout layout;
-  std::vector<float>
-      scales;  // (1) for kNone and kTensor, (layout.channels) for kChannel; not negative
-  std::vector<Code> codes;     // (layout.size())
+  std::vector<float> scales;  // (scale_count(per, layout, group)), channel by channel; not negative
+  std::vector<Code> codes;    // (layout.size())
   double squared_error = 0.0;  // ||w - decoded||^2 of the projection that made it, in double
+  std::int64_t group = 0;      // weights that share a scale, at least 1, for kGroup; else 0
 };
+
+/// Scales of a tensor: 1 for kNone and kTensor, the channels for kChannel. For kGroup, the weights
+/// of a channel, taken in the order (before, after), fall into runs of `group`, the last of which
+/// may be shorter: channels * ceil(before * after / group).
+std::size_t scale_count(Granularity per, const ChannelLayout& layout, std::int64_t group);
 
 /// Writes the weights that `quantized` stands for. The one definition of "decoded": the file, the
 /// runtime and the trainer all agree with it bit for bit.

@@ -52,9 +52,12 @@ class SymmetricSet final : public Projector {
         per_(per) {}
 
   std::string name() const override { return form_ + suffix(per_); }
-  const Codebook& levels() const noexcept override { return levels_; }
+  const Codebook* levels() const noexcept override { return &levels_; }
+  int size() const noexcept override { return levels_.size(); }
   Granularity granularity() const noexcept override { return per_; }
-  Quantized project(std::span<const float> weights, const ChannelLayout& layout) const override;
+  Quantized project(std::span<const float> weights,
+                    const ChannelLayout& layout,
+                    const ProjectionHints& hints) const override;
 
  private:
   void check(std::span<const float> weights, const ChannelLayout& layout) const;
@@ -176,7 +179,9 @@ void SymmetricSet::project_channels(std::span<const float> weights, Quantized& r
   }
 }
 
-Quantized SymmetricSet::project(std::span<const float> weights, const ChannelLayout& layout) const {
+Quantized SymmetricSet::project(std::span<const float> weights,
+                                const ChannelLayout& layout,
+                                const ProjectionHints& /*hints*/) const {
   check(weights, layout);
   const bool by_channel = per_ == Granularity::kChannel;
   const std::size_t scales = by_channel ? static_cast<std::size_t>(layout.channels) : 1;
@@ -208,6 +213,8 @@ std::string suffix(Granularity per) {
       return "/tensor";
     case Granularity::kChannel:
       return "/channel";
+    case Granularity::kGroup:
+      return "/group";
   }
   return "";
 }

@@ -109,7 +109,7 @@ TEST_P(EveryMethod, DeploysOneTensorOfEachLayersSizeFromTheStart) {
       const Quantized& deployed = method->deployed()[i];
       EXPECT_EQ(deployed.layout, weights.layers[i].layout);
       EXPECT_EQ(deployed.codes.size(), static_cast<std::size_t>(deployed.layout.size()));
-      EXPECT_EQ(deployed.levels, weights.layers[i].set->levels());
+      EXPECT_EQ(deployed.levels, *weights.layers[i].set->levels());
       EXPECT_EQ(deployed.per, weights.layers[i].set->granularity());
     }
     run(*method, weights, at, 1);

@@ -57,7 +57,7 @@ class EveryChannelProjector : public EveryProjector {};
 TEST_P(EveryProjector, DescribesItsResult) {
   for (const ChannelLayout& layout : kLayouts) {
     const Quantized result = projector()->project(normal_weights(layout, 1), layout);
-    EXPECT_EQ(result.levels, projector()->levels());
+    EXPECT_EQ(result.levels, *projector()->levels());
     EXPECT_EQ(result.per, projector()->granularity());
     EXPECT_EQ(result.layout, layout);
     EXPECT_EQ(result.codes.size(), static_cast<std::size_t>(layout.size()));
@@ -235,7 +235,7 @@ TEST_P(EveryScaledProjector, IsNeverWorseThanAlternation) {
     better += result.squared_error < 0.999 * alternation ? 1 : 0;
   }
   // Binary alternation is exact; the others get stuck in a fifth of all cases and more.
-  if (projector()->levels().size() > 2) {
+  if (projector()->size() > 2) {
     EXPECT_GE(better, 5);
   } else {
     EXPECT_EQ(better, 0);

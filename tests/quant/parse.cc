@@ -13,7 +13,7 @@ namespace {
 
 std::vector<float> levels_of(const std::string& text) {
   const auto projector = parse_projector(text);
-  const auto levels = projector->levels().levels();
+  const auto levels = projector->levels()->levels();
   return {levels.begin(), levels.end()};
 }
 

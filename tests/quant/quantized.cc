@@ -67,6 +67,35 @@ TEST(Decode, FollowsTheChannelsWhereverTheyLie) {
   EXPECT_EQ(out, (std::vector<float>{1, 1, -1, 10, -10, 0, -1, -1, -1, 10, 10, 10}));
 }
 
+TEST(Decode, CountsGroupsAlongEachChannel) {
+  // Five weights a channel: groups of 2, 2 and 1.
+  const Quantized quantized{kTernary,
+                            Granularity::kGroup,
+                            {5, 2, 1},
+                            {1, 2, 3, 10, 20, 30},
+                            {2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+                            0.0,
+                            2};
+  std::vector<float> out(10);
+  decode(quantized, out);
+  EXPECT_EQ(out, (std::vector<float>{1, 10, 1, 10, 2, 20, 2, 20, 3, 30}));
+  Quantized wide = quantized;
+  wide.layout = {1, 2, 5};
+  decode(wide, out);
+  EXPECT_EQ(out, (std::vector<float>{1, 1, 2, 2, 3, 10, 10, 20, 20, 30}));
+}
+
+TEST(ScaleCount, CountsRunsOfEachChannel) {
+  EXPECT_EQ(scale_count(Granularity::kNone, {2, 3, 4}, 0), 1U);
+  EXPECT_EQ(scale_count(Granularity::kTensor, {2, 3, 4}, 0), 1U);
+  EXPECT_EQ(scale_count(Granularity::kChannel, {2, 3, 4}, 0), 3U);
+  EXPECT_EQ(scale_count(Granularity::kGroup, {2, 3, 4}, 4), 6U);
+  EXPECT_EQ(scale_count(Granularity::kGroup, {2, 3, 4}, 3), 9U);
+  EXPECT_EQ(scale_count(Granularity::kGroup, {2, 3, 4}, 100), 3U);
+  EXPECT_THROW(scale_count(Granularity::kGroup, {2, 3, 4}, 0), InputError);
+  EXPECT_THROW(scale_count(Granularity::kTensor, {2, 3, 4}, 5), InputError);
+}
+
 TEST(Decode, RoundsTheProductOnceInFloat) {
   const Quantized quantized{
       Codebook({0.3F, 0.7F}), Granularity::kNone, {1, 1, 2}, {1.7F}, {0, 1}, 0.0};

@@ -28,7 +28,7 @@ Codebook codebook_of(const std::string& name) {
   if (name == "K16") return Codebook(even_levels(16));
   if (name == "K200") return Codebook(even_levels(200));
   if (name == "K6") return Codebook(even_levels(6));
-  return parse_projector(name)->levels();
+  return *parse_projector(name)->levels();
 }
 
 LowBitTensor random_lowbit(
