@@ -30,13 +30,12 @@ class BinaryWeightNetwork final : public StraightThrough {
     require_own_scale(name(), layer);
   }
 
-  void prepare() override {
+  void start() override {
+    StraightThrough::start();
     if (scales_gradient_) factors_ = torch::empty_like(weights().value);
   }
 
-  void fit(std::size_t /*i*/,
-           const torch::Tensor& latent,
-           LayerRounding& rounding) const override {
+  void fit(std::size_t /*i*/, const torch::Tensor& latent, LayerRounding& rounding) const override {
     const auto means = mean_magnitudes(rounding.stairs.groups, latent);
     rounding.scales.assign(means.begin(), means.end());
     fit_nearest(rounding.stairs, rounding.levels, rounding.scales);

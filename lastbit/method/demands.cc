@@ -20,7 +20,8 @@ bool has_levels(const ConstrainedWeight& layer, const std::array<float, kSize>& 
 }  // namespace
 
 std::span<const float> levels_of(const ConstrainedWeight& layer) {
-  return layer.set->levels().levels();
+  const Codebook* levels = layer.set->levels();
+  return levels == nullptr ? std::span<const float>() : levels->levels();
 }
 
 bool is_binary(const ConstrainedWeight& layer) {

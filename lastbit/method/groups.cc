@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
 #include "lastbit/base/vectorize.h"
 
 namespace lastbit {
@@ -92,6 +94,12 @@ torch::Tensor of_groups(std::span<const float> values, const torch::Tensor& like
       .view({1, -1, 1});
 }
 
+// Over the weights of each group, in double.
+torch::Tensor sum_in_groups(const torch::Tensor& by_group) {
+  constexpr std::array<std::int64_t, 2> kDims = {0, 2};
+  return by_group.sum(at::IntArrayRef(kDims), false, torch::kFloat64);
+}
+
 template <typename Number>
 std::vector<Number> vector_of(const torch::Tensor& tensor) {
   const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
@@ -101,9 +109,30 @@ std::vector<Number> vector_of(const torch::Tensor& tensor) {
 
 }  // namespace
 
-Groups groups_of(const ConstrainedWeight& layer) {
-  if (layer.set->granularity() == Granularity::kChannel) return {layer.offset, layer.layout};
-  return {layer.offset, {1, 1, layer.layout.size()}};
+Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted) {
+  const ChannelLayout& layout = layer.layout;
+  switch (fitted.per) {
+    case Granularity::kNone:
+    case Granularity::kTensor:
+      break;
+    case Granularity::kChannel:
+      return {layer.offset, layout};
+    case Granularity::kGroup:
+      if (layout.before != 1 || layout.after % fitted.group != 0) {
+        throw InputError(cat("[method] layer '",
+                             layer.name,
+                             "' has codebook ",
+                             layer.set->name(),
+                             " and channels of ",
+                             layout.before,
+                             " x ",
+                             layout.after,
+                             " weights; a method that rounds in each step expects one run of "
+                             "memory, a multiple of the group"));
+      }
+      return {layer.offset, {1, layout.size() / fitted.group, fitted.group}};
+  }
+  return {layer.offset, {1, 1, layout.size()}};
 }
 
 torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat) {
@@ -119,22 +148,21 @@ std::vector<double> mean_magnitudes(const Groups& groups,
   if (!in_runs(groups, flat)) {
     const torch::Tensor magnitudes = grouped(groups, flat).abs();
     if (thresholds.empty()) {
-      return vector_of<double>(magnitudes.sum({0, 2}, false, torch::kFloat64) / groups.size());
+      return vector_of<double>(sum_in_groups(magnitudes) / groups.size());
     }
     const torch::Tensor above = magnitudes > of_groups(thresholds, flat);
-    return vector_of<double>((magnitudes * above).sum({0, 2}, false, torch::kFloat64) /
-                             above.sum({0, 2}, false, torch::kFloat64).clamp_min(1.0));
+    return vector_of<double>(sum_in_groups(magnitudes * above) /
+                             sum_in_groups(above).clamp_min(1.0));
   }
   std::vector<Total> totals(count);
-  for_each_block(
-      groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
-        Lanes sums{};
-        Lanes counts{};
-        const float least = thresholds.empty() ? -1.0F : thresholds[group];
-        add_above(block, block_size, least, sums.data(), counts.data());
-        totals[group].sum += total_of(sums);
-        totals[group].count += total_of(counts);
-      });
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes sums{};
+    Lanes counts{};
+    const float least = thresholds.empty() ? -1.0F : thresholds[group];
+    add_above(block, block_size, least, sums.data(), counts.data());
+    totals[group].sum += total_of(sums);
+    totals[group].count += total_of(counts);
+  });
   std::vector<double> result;
   for (const Total& total : totals) result.push_back(total.sum / std::max(1.0, total.count));
   return result;
@@ -145,26 +173,24 @@ std::vector<float> largest_magnitudes(const Groups& groups, const torch::Tensor&
     return vector_of<float>(grouped(groups, flat).abs().amax({0, 2}));
   }
   std::vector<float> result(static_cast<std::size_t>(groups.count()), 0.0F);
-  for_each_block(
-      groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
-        Lanes largest{};
-        raise_to_largest(block, block_size, largest.data());
-        result[group] = std::max(result[group], *std::max_element(largest.begin(), largest.end()));
-      });
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes largest{};
+    raise_to_largest(block, block_size, largest.data());
+    result[group] = std::max(result[group], *std::max_element(largest.begin(), largest.end()));
+  });
   return result;
 }
 
 std::vector<double> group_sums(const Groups& groups, const torch::Tensor& flat) {
   if (!in_runs(groups, flat)) {
-    return vector_of<double>(grouped(groups, flat).sum({0, 2}, false, torch::kFloat64));
+    return vector_of<double>(sum_in_groups(grouped(groups, flat)));
   }
   std::vector<double> result(static_cast<std::size_t>(groups.count()), 0.0);
-  for_each_block(
-      groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
-        Lanes sums{};
-        add_all(block, block_size, sums.data());
-        result[group] += total_of(sums);
-      });
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes sums{};
+    add_all(block, block_size, sums.data());
+    result[group] += total_of(sums);
+  });
   return result;
 }
 

@@ -21,9 +21,10 @@ struct Groups {
   std::int64_t size() const noexcept { return layout.before * layout.after; }
 };
 
-/// The groups that the layer's set gives scales to; one group of all weights where its scale is
-/// none or per tensor.
-Groups groups_of(const ConstrainedWeight& layer);
+/// The groups that have a scale each in `fitted`, a point of the layer's set; one group of all
+/// weights where the scale is none or per tensor.
+/// @throws InputError if the groups of a kGroup scale are not runs of memory of one length.
+Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted);
 
 /// The slice of `flat` (total) that holds the layer, as (before, groups, after).
 torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat);

@@ -7,10 +7,20 @@ namespace lastbit {
 
 // Each is defined in the file of its method.
 MethodInfo admm_method();
+MethodInfo bc_method();
+MethodInfo binaryrelax_method();
+MethodInfo bwn_method();
 MethodInfo dc_method();
+MethodInfo dorefa_method();
 MethodInfo idc_method();
+MethodInfo inq_method();
 MethodInfo lc_method();
 MethodInfo lc_qp_method();
+MethodInfo lsq_method();
+MethodInfo parq_method();
+MethodInfo proxquant_method();
+MethodInfo ttq_method();
+MethodInfo twn_method();
 
 std::span<const MethodInfo> methods() {
   static const std::vector<MethodInfo> kMethods = {
@@ -19,6 +29,16 @@ std::span<const MethodInfo> methods() {
       lc_qp_method(),
       dc_method(),
       idc_method(),
+      bc_method(),
+      bwn_method(),
+      twn_method(),
+      ttq_method(),
+      lsq_method(),
+      dorefa_method(),
+      inq_method(),
+      proxquant_method(),
+      binaryrelax_method(),
+      parq_method(),
   };
   return kMethods;
 }

@@ -58,11 +58,8 @@ LASTBIT_VECTORIZE void one_more_step_each(const float* __restrict w,
 }
 
 // A run of weights of one group.
-void apply_run(const Staircase& stairs,
-               std::size_t group,
-               const float* w,
-               float* out,
-               std::int64_t count) {
+void apply_run(
+    const Staircase& stairs, std::size_t group, const float* w, float* out, std::int64_t count) {
   const std::size_t steps = stairs.steps();
   const auto stride = static_cast<std::size_t>(stairs.groups.count());
   const float* least = stairs.thresholds.data() + group;
@@ -72,8 +69,7 @@ void apply_run(const Staircase& stairs,
     return;
   }
   if (steps == 2) {
-    two_steps(
-        w, out, count, least[0], least[stride], value[0], value[stride], value[2 * stride]);
+    two_steps(w, out, count, least[0], least[stride], value[0], value[stride], value[2 * stride]);
     return;
   }
   constexpr std::int64_t kBlock = 1024;  // stays in the nearest cache from step to step
@@ -138,7 +134,7 @@ void fit_nearest(Staircase& stairs, std::span<const float> levels, std::span<con
 }
 
 Staircase nearest(const ConstrainedWeight& layer, const Quantized& fitted) {
-  Staircase stairs(groups_of(layer), static_cast<std::size_t>(fitted.levels.size()) - 1);
+  Staircase stairs(groups_of(layer, fitted), static_cast<std::size_t>(fitted.levels.size()) - 1);
   fit_nearest(stairs, fitted.levels.levels(), fitted.scales);
   return stairs;
 }
@@ -185,8 +181,7 @@ std::vector<Code> codes(const Staircase& stairs, const torch::Tensor& flat) {
     counting.values[i] = static_cast<float>(i / groups);
   }
   const std::int64_t size = stairs.groups.layout.size();
-  const torch::Tensor own =
-      flat.narrow(0, stairs.groups.offset, size).to(torch::kCPU).contiguous();
+  const torch::Tensor own = flat.narrow(0, stairs.groups.offset, size).to(torch::kCPU).contiguous();
   counting.groups.offset = 0;
   torch::Tensor counts = torch::empty_like(own);
   apply(counting, own, counts);

@@ -29,9 +29,7 @@ class TernaryWeightNetwork final : public StraightThrough {
     require_own_scale(name(), layer);
   }
 
-  void fit(std::size_t /*i*/,
-           const torch::Tensor& latent,
-           LayerRounding& rounding) const override {
+  void fit(std::size_t /*i*/, const torch::Tensor& latent, LayerRounding& rounding) const override {
     Staircase& stairs = rounding.stairs;
     std::vector<float> thresholds;
     for (const double mean : mean_magnitudes(stairs.groups, latent)) {
@@ -55,13 +53,14 @@ class TernaryWeightNetwork final : public StraightThrough {
 }  // namespace
 
 MethodInfo twn_method() {
-  return {.name = "twn",
-          .summary = "ternary weight networks (Li et al. 2016)",
-          .options = {{"threshold", "0.7", "below which weights become 0, times their mean magnitude"}},
-          .paper = {{"threshold", "0.7"}, {"finish-epochs", "0"}},
-          .make = [](const Settings& settings) -> std::unique_ptr<Method> {
-            return std::make_unique<TernaryWeightNetwork>(settings.number("threshold", 0.0, 10.0));
-          }};
+  return {
+      .name = "twn",
+      .summary = "ternary weight networks (Li et al. 2016)",
+      .options = {{"threshold", "0.7", "below which weights become 0, times their mean magnitude"}},
+      .paper = {{"threshold", "0.7"}, {"finish-epochs", "0"}},
+      .make = [](const Settings& settings) -> std::unique_ptr<Method> {
+        return std::make_unique<TernaryWeightNetwork>(settings.number("threshold", 0.0, 10.0));
+      }};
 }
 
 }  // namespace lastbit
