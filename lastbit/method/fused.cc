@@ -26,6 +26,13 @@ LASTBIT_VECTORIZE void save_and_step_loop(float* __restrict value,
   }
 }
 
+LASTBIT_VECTORIZE void blend_loop(float* __restrict value,
+                                  const float* __restrict from,
+                                  float share,
+                                  std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) value[i] = from[i] + share * (value[i] - from[i]);
+}
+
 }  // namespace
 
 void add_pull(torch::Tensor& gradient,
@@ -57,6 +64,15 @@ void save_and_step(torch::Tensor& value,
                      gradient.data_ptr<float>(),
                      static_cast<float>(rate),
                      value.numel());
+}
+
+void blend(torch::Tensor& value, const torch::Tensor& from, double share) {
+  if (!value.is_cpu()) {
+    value.sub_(from).mul_(share).add_(from);
+    return;
+  }
+  blend_loop(
+      value.data_ptr<float>(), from.data_ptr<float>(), static_cast<float>(share), value.numel());
 }
 
 Distances distances(const torch::Tensor& a, const torch::Tensor& b) {

@@ -17,6 +17,9 @@ void save_and_step(torch::Tensor& value,
                    const torch::Tensor& gradient,
                    double rate);
 
+/// value = from + share * (value - from), elementwise, in one pass over memory on the CPU.
+void blend(torch::Tensor& value, const torch::Tensor& from, double share);
+
 /// Sums of squares taken in one pass, for residuals.
 struct Distances {
   double between = 0.0;  ///< ||a - b||^2

@@ -7,17 +7,27 @@ namespace lastbit {
 
 // Each is defined in the file of its method.
 MethodInfo admm_method();
+MethodInfo bc_method();
+MethodInfo binaryrelax_method();
+MethodInfo bwn_method();
 MethodInfo dc_method();
+MethodInfo dorefa_method();
 MethodInfo gd_tanh_method();
 MethodInfo idc_method();
+MethodInfo inq_method();
 MethodInfo lc_method();
 MethodInfo lc_qp_method();
+MethodInfo lsq_method();
 MethodInfo md_softmax_method();
 MethodInfo md_softmax_s_method();
 MethodInfo md_tanh_method();
 MethodInfo md_tanh_s_method();
+MethodInfo parq_method();
 MethodInfo picm_method();
 MethodInfo pmf_method();
+MethodInfo proxquant_method();
+MethodInfo ttq_method();
+MethodInfo twn_method();
 
 std::span<const MethodInfo> methods() {
   static const std::vector<MethodInfo> kMethods = {
@@ -33,6 +43,16 @@ std::span<const MethodInfo> methods() {
       gd_tanh_method(),
       pmf_method(),
       picm_method(),
+      bc_method(),
+      bwn_method(),
+      twn_method(),
+      ttq_method(),
+      lsq_method(),
+      dorefa_method(),
+      inq_method(),
+      proxquant_method(),
+      binaryrelax_method(),
+      parq_method(),
   };
   return kMethods;
 }

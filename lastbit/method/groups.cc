@@ -1,0 +1,197 @@
+#include "lastbit/method/groups.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/base/vectorize.h"
+
+namespace lastbit {
+namespace {
+
+// Sums go to fixed lanes, so that they are the same for every width of vector.
+constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kBlock = 1024;  // floats are summed this far before they go into doubles
+
+using Lanes = std::array<float, kLanes>;
+
+struct Total {
+  double sum = 0.0;
+  double count = 0.0;
+};
+
+double total_of(const Lanes& lanes) {
+  double result = 0.0;
+  for (const float lane : lanes) result += lane;
+  return result;
+}
+
+LASTBIT_VECTORIZE void add_above(
+    const float* __restrict w, std::int64_t count, float least, float* sums, float* counts) {
+  for (std::int64_t i = 0; i + kLanes <= count; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      const float magnitude = std::abs(w[i + lane]);
+      const bool above = magnitude > least;
+      sums[lane] += above ? magnitude : 0.0F;
+      counts[lane] += above ? 1.0F : 0.0F;
+    }
+  }
+  for (std::int64_t i = count - count % kLanes; i < count; ++i) {
+    const float magnitude = std::abs(w[i]);
+    sums[0] += magnitude > least ? magnitude : 0.0F;
+    counts[0] += magnitude > least ? 1.0F : 0.0F;
+  }
+}
+
+LASTBIT_VECTORIZE void add_all(const float* __restrict w, std::int64_t count, float* sums) {
+  for (std::int64_t i = 0; i + kLanes <= count; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += w[i + lane];
+  }
+  for (std::int64_t i = count - count % kLanes; i < count; ++i) sums[0] += w[i];
+}
+
+LASTBIT_VECTORIZE void raise_to_largest(const float* __restrict w,
+                                        std::int64_t count,
+                                        float* largest) {
+  for (std::int64_t i = 0; i + kLanes <= count; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      const float magnitude = std::abs(w[i + lane]);
+      largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];
+    }
+  }
+  for (std::int64_t i = count - count % kLanes; i < count; ++i) {
+    largest[0] = std::max(largest[0], std::abs(w[i]));
+  }
+}
+
+// Whether the groups lie in runs of memory on the CPU that are worth a loop each.
+bool in_runs(const Groups& groups, const torch::Tensor& flat) {
+  return flat.is_cpu() && (groups.layout.after > 1 || groups.layout.before == 1);
+}
+
+// Calls visit(group, begin, count) on blocks of weights of one group.
+template <typename Visit>
+void for_each_block(const Groups& groups, const torch::Tensor& flat, const Visit& visit) {
+  const float* w = flat.data_ptr<float>() + groups.offset;
+  for (std::int64_t b = 0; b < groups.layout.before; ++b) {
+    for (std::int64_t group = 0; group < groups.count(); ++group) {
+      for (std::int64_t begin = 0; begin < groups.layout.after; begin += kBlock) {
+        visit(static_cast<std::size_t>(group),
+              w + begin,
+              std::min(kBlock, groups.layout.after - begin));
+      }
+      w += groups.layout.after;
+    }
+  }
+}
+
+torch::Tensor of_groups(std::span<const float> values, const torch::Tensor& like) {
+  return torch::tensor(std::vector<float>(values.begin(), values.end()))
+      .to(like.device())
+      .view({1, -1, 1});
+}
+
+// Over the weights of each group, in double.
+torch::Tensor sum_in_groups(const torch::Tensor& by_group) {
+  constexpr std::array<std::int64_t, 2> kDims = {0, 2};
+  return by_group.sum(at::IntArrayRef(kDims), false, torch::kFloat64);
+}
+
+template <typename Number>
+std::vector<Number> vector_of(const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
+  const Number* first = host.data_ptr<Number>();
+  return {first, first + host.numel()};
+}
+
+}  // namespace
+
+Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted) {
+  const ChannelLayout& layout = layer.layout;
+  switch (fitted.per) {
+    case Granularity::kNone:
+    case Granularity::kTensor:
+      break;
+    case Granularity::kChannel:
+      return {layer.offset, layout};
+    case Granularity::kGroup:
+      if (layout.before != 1 || layout.after % fitted.group != 0) {
+        throw InputError(cat("[method] layer '",
+                             layer.name,
+                             "' has codebook ",
+                             layer.set->name(),
+                             " and channels of ",
+                             layout.before,
+                             " x ",
+                             layout.after,
+                             " weights; a method that rounds in each step expects one run of "
+                             "memory, a multiple of the group"));
+      }
+      return {layer.offset, {1, layout.size() / fitted.group, fitted.group}};
+  }
+  return {layer.offset, {1, 1, layout.size()}};
+}
+
+torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat) {
+  const ChannelLayout& layout = groups.layout;
+  return flat.narrow(0, groups.offset, layout.size())
+      .view({layout.before, layout.channels, layout.after});
+}
+
+std::vector<double> mean_magnitudes(const Groups& groups,
+                                    const torch::Tensor& flat,
+                                    std::span<const float> thresholds) {
+  const auto count = static_cast<std::size_t>(groups.count());
+  if (!in_runs(groups, flat)) {
+    const torch::Tensor magnitudes = grouped(groups, flat).abs();
+    if (thresholds.empty()) {
+      return vector_of<double>(sum_in_groups(magnitudes) / groups.size());
+    }
+    const torch::Tensor above = magnitudes > of_groups(thresholds, flat);
+    return vector_of<double>(sum_in_groups(magnitudes * above) /
+                             sum_in_groups(above).clamp_min(1.0));
+  }
+  std::vector<Total> totals(count);
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes sums{};
+    Lanes counts{};
+    const float least = thresholds.empty() ? -1.0F : thresholds[group];
+    add_above(block, block_size, least, sums.data(), counts.data());
+    totals[group].sum += total_of(sums);
+    totals[group].count += total_of(counts);
+  });
+  std::vector<double> result;
+  for (const Total& total : totals) result.push_back(total.sum / std::max(1.0, total.count));
+  return result;
+}
+
+std::vector<float> largest_magnitudes(const Groups& groups, const torch::Tensor& flat) {
+  if (!in_runs(groups, flat)) {
+    return vector_of<float>(grouped(groups, flat).abs().amax({0, 2}));
+  }
+  std::vector<float> result(static_cast<std::size_t>(groups.count()), 0.0F);
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes largest{};
+    raise_to_largest(block, block_size, largest.data());
+    result[group] = std::max(result[group], *std::max_element(largest.begin(), largest.end()));
+  });
+  return result;
+}
+
+std::vector<double> group_sums(const Groups& groups, const torch::Tensor& flat) {
+  if (!in_runs(groups, flat)) {
+    return vector_of<double>(sum_in_groups(grouped(groups, flat)));
+  }
+  std::vector<double> result(static_cast<std::size_t>(groups.count()), 0.0);
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes sums{};
+    add_all(block, block_size, sums.data());
+    result[group] += total_of(sums);
+  });
+  return result;
+}
+
+}  // namespace lastbit

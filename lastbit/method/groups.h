@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "lastbit/method/weights.h"
+
+namespace lastbit {
+
+/// The weights of one layer by the scale they share: element (b, g, a) of [before, groups, after]
+/// belongs to group g.
+struct Groups {
+  std::int64_t offset = 0;  ///< of the layer in the flat tensors of `Weights`
+  ChannelLayout layout;     ///< its channels are the groups
+
+  std::int64_t count() const noexcept { return layout.channels; }
+  /// Weights in a group.
+  std::int64_t size() const noexcept { return layout.before * layout.after; }
+};
+
+/// The groups that have a scale each in `fitted`, a point of the layer's set; one group of all
+/// weights where the scale is none or per tensor.
+/// @throws InputError if the groups of a kGroup scale are not runs of memory of one length.
+Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted);
+
+/// The slice of `flat` (total) that holds the layer, as (before, groups, after).
+torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat);
+
+/// Mean magnitude in each group of those weights that are above the group's threshold in magnitude;
+/// 0 for a group without one. In float32 by blocks, the blocks in double.
+/// @param flat        (total) float32
+/// @param thresholds  (groups), or empty for the mean of all weights.
+/// @return (groups)
+std::vector<double> mean_magnitudes(const Groups& groups,
+                                    const torch::Tensor& flat,
+                                    std::span<const float> thresholds = {});
+
+/// Largest magnitude in each group. (groups)
+std::vector<float> largest_magnitudes(const Groups& groups, const torch::Tensor& flat);
+
+/// Sum over each group. (groups)
+std::vector<double> group_sums(const Groups& groups, const torch::Tensor& flat);
+
+}  // namespace lastbit

@@ -1,0 +1,75 @@
+#include "lastbit/method/straight_through.h"
+
+#include <utility>
+
+namespace lastbit {
+
+namespace {
+
+torch::Tensor tensor_of(const std::vector<float>& values) { return torch::tensor(values); }
+
+std::vector<float> vector_of(const torch::Tensor& tensor) {
+  const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
+  return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
+}
+
+}  // namespace
+
+void StraightThrough::start() {
+  for (std::size_t i = 0; i < layers(); ++i) {
+    check(layer(i));
+    const Quantized& projection = low_bit().quantized()[i];
+    const auto levels = projection.levels.levels();
+    roundings_.push_back({nearest(layer(i), projection),
+                          {levels.begin(), levels.end()},
+                          projection.per,
+                          projection.scales,
+                          projection.group});
+    prepare(i, roundings_.back());
+  }
+}
+
+void StraightThrough::map(const Progress& /*at*/,
+                          const torch::Tensor& latent,
+                          torch::Tensor& seen) const {
+  for (std::size_t i = 0; i < layers(); ++i) {
+    fit(i, latent, roundings_[i]);
+    apply(roundings_[i].stairs, latent, seen);
+  }
+}
+
+void StraightThrough::round(const Progress& /*at*/,
+                            const torch::Tensor& latent,
+                            LowBitPoint& low_bit) {
+  std::vector<Quantized> result;
+  for (std::size_t i = 0; i < layers(); ++i) {
+    LayerRounding& own = roundings_[i];
+    fit(i, latent, own);
+    Quantized rounded{Codebook(own.levels),
+                      own.per,
+                      layer(i).layout,
+                      own.scales,
+                      codes(own.stairs, latent),
+                      0.0,
+                      own.group};
+    rounded.squared_error = squared_error(layer(i), rounded, latent);
+    result.push_back(std::move(rounded));
+  }
+  low_bit.assign(std::move(result));
+}
+
+void StraightThrough::save(std::map<std::string, torch::Tensor>& state) const {
+  for (std::size_t i = 0; i < layers(); ++i) {
+    state["rounding." + layer(i).name + ".levels"] = tensor_of(roundings_[i].levels);
+    state["rounding." + layer(i).name + ".scales"] = tensor_of(roundings_[i].scales);
+  }
+}
+
+void StraightThrough::restore(const std::map<std::string, torch::Tensor>& state) {
+  for (std::size_t i = 0; i < layers(); ++i) {
+    roundings_[i].levels = vector_of(state.at("rounding." + layer(i).name + ".levels"));
+    roundings_[i].scales = vector_of(state.at("rounding." + layer(i).name + ".scales"));
+  }
+}
+
+}  // namespace lastbit
