@@ -13,6 +13,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/compress_options.h"
+#include "lastbit/cli/interrupt.h"
 #include "lastbit/cli/job_runner.h"
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/table.h"
@@ -85,6 +86,7 @@ struct CompareChoice {
   std::vector<std::string> methods;
   std::vector<std::string> codebooks = {"ternary"};
   std::int64_t seeds = 1;
+  std::int64_t at_once = 1;
   bool csv = false;
 };
 
@@ -111,6 +113,8 @@ void add_options(CLI::App& app, CompareChoice& choice) {
       ->type_name("SET,...");
   app.add_option("--seeds", choice.seeds, "Runs of each, with seeds 0, 1, ...")
       ->check(CLI::Range(1, 1000));
+  app.add_option("--jobs", choice.at_once, "Runs at a time, each a process; give it --threads too")
+      ->check(CLI::Range(1, 1024));
   app.add_option("--run", choice.common.run, "Folder for all runs; runs found finished are kept")
       ->default_str("runs/compare")
       ->type_name("DIR");
@@ -123,6 +127,7 @@ bool is_own(const std::string& name) {
   for (const char* own : {"methods",
                           "codebooks",
                           "seeds",
+                          "jobs",
                           "run",
                           "force",
                           "json",
@@ -165,31 +170,26 @@ std::vector<std::string> typed_options(const CLI::App& app, const Contestant& co
   return result;
 }
 
+std::vector<std::string> float_arguments(const CompareChoice& choice, const CLI::App& app) {
+  std::vector<std::string> result = {choice.common.model};
+  for (const char* name : {"--data", "--data-dir", "--batch", "--threads", "--device"}) {
+    const CLI::Option* option = app.get_option(name);
+    if (option->count() > 0) result.push_back(cat(name, "=", option->as<std::string>()));
+  }
+  result.insert(result.end(), {"--epochs=1", "--learning-rate=1e-6"});
+  return result;
+}
+
+// An epoch in float, for its time, and then one job for each contestant, codebook and seed.
 std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
   std::vector<Contestant> contestants;
   for (const std::string& text : choice.methods) contestants.push_back(parse_contestant(text));
   const std::vector<std::string> codebooks = parse_codebooks(choice.codebooks);
   for (const std::string& codebook : codebooks) parse_projector(codebook);
-  const auto runs = static_cast<std::int64_t>(contestants.size() * codebooks.size()) * choice.seeds;
-  JobRunner runner(choice.common.run, runs + 1, choice.common.force);
 
-  std::vector<std::string> float_arguments = {choice.common.model};
-  for (const char* name : {"--data", "--data-dir", "--batch", "--threads", "--device"}) {
-    const CLI::Option* option = app.get_option(name);
-    if (option->count() > 0) float_arguments.push_back(cat(name, "=", option->as<std::string>()));
-  }
-  float_arguments.insert(float_arguments.end(), {"--epochs=1", "--learning-rate=1e-6"});
-  const double float_epoch =
-      runner.run({"an epoch in float, for its time", "float", true, float_arguments})
-          .at("training_seconds")
-          .get<double>();
-
-  std::vector<Row> rows;
+  std::vector<Job> jobs;
   for (const std::string& codebook : codebooks) {
     for (const Contestant& contestant : contestants) {
-      Row& row = rows.emplace_back();
-      row.method = contestant.text;
-      row.codebook = codebook;
       for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
         std::vector<std::string> arguments = {choice.common.model};
         for (const std::string& option : typed_options(app, contestant)) {
@@ -200,9 +200,31 @@ std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
                           cat("--codebook=", codebook),
                           cat("--seed=", seed)});
         arguments.insert(arguments.end(), contestant.options.begin(), contestant.options.end());
-        const std::string title = cat(contestant.text, ", ", codebook, ", seed ", seed);
-        const nlohmann::json result = runner.run(
-            {title, file_name(cat(contestant.text, "-", codebook, "-", seed)), false, arguments});
+        jobs.push_back({cat(contestant.text, ", ", codebook, ", seed ", seed),
+                        file_name(cat(contestant.text, "-", codebook, "-", seed)),
+                        false,
+                        arguments});
+      }
+    }
+  }
+  JobRunner runner({choice.common.run, choice.at_once, choice.common.force},
+                   static_cast<std::int64_t>(jobs.size()) + 1);
+  const double float_epoch =
+      runner.run({{"an epoch in float, for its time", "float", true, float_arguments(choice, app)}})
+          .at(0)
+          .at("training_seconds")
+          .get<double>();
+  const std::vector<nlohmann::json> results = runner.run(jobs);
+
+  std::vector<Row> rows;
+  std::size_t next = 0;
+  for (const std::string& codebook : codebooks) {
+    for (const Contestant& contestant : contestants) {
+      Row& row = rows.emplace_back();
+      row.method = contestant.text;
+      row.codebook = codebook;
+      for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
+        const nlohmann::json& result = results[next++];
         row.errors.push_back(result.at("test").at("error").get<double>());
         row.losses.push_back(result.at("test").at("loss").get<double>());
         row.seconds.push_back(result.at("training_seconds").get<double>());
@@ -294,6 +316,7 @@ int compare_command(int argc, char** argv) {
   if (choice.common.data.name.empty()) {
     throw InputError("[compare] no data set, expected --data with the one to train and test on");
   }
+  catch_interrupts();
   const std::vector<Row> rows = compare(choice, line.app());
   const std::filesystem::path folder = choice.common.run;
   write_file(folder / "compare.csv", csv_text(rows));

@@ -1,9 +1,9 @@
 #include "lastbit/cli/job_runner.h"
 
 #include <cctype>
-#include <chrono>
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -12,6 +12,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
+#include "lastbit/cli/child_processes.h"
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 
@@ -32,46 +33,102 @@ std::optional<nlohmann::json> read_json(const std::filesystem::path& path) {
 
 }  // namespace
 
-JobRunner::JobRunner(std::filesystem::path folder, std::int64_t jobs, bool force)
-    : folder_(std::move(folder)), jobs_(jobs), force_(force) {}
+JobRunner::JobRunner(Options options, std::int64_t total)
+    : options_(std::move(options)), total_(total) {}
 
 std::optional<nlohmann::json> JobRunner::finished(const Job& job) const {
-  const std::filesystem::path folder = folder_ / job.folder;
+  const std::filesystem::path folder = file(job.folder);
   const auto arguments = read_json(folder / "job.json");
   auto result = read_json(folder / "result.json");
   if (!arguments || !result) return std::nullopt;
   if (*arguments == nlohmann::json(job.arguments)) return result;
-  if (force_) return std::nullopt;
+  if (options_.force) return std::nullopt;
   throw InputError(cat("[run] ",
                        folder.string(),
                        " holds a run with other options, expected the same, another --run folder, "
                        "or --force to run again"));
 }
 
-nlohmann::json JobRunner::run(const Job& job) {
+// Without job.json what lies in a folder is half a run, which may be written over.
+std::vector<std::string> JobRunner::words(const Job& job) const {
+  std::vector<std::string> result = job.arguments;
+  result.insert(result.end(), {"--run", file(job.folder).string(), "--force"});
+  return result;
+}
+
+void JobRunner::announce(const Job& job) {
   ++done_;
-  if (auto result = finished(job)) {
-    std::cerr << fmt::format("[{}/{}] {}: done before\n", done_, jobs_, job.title);
-    return *result;
+  std::cerr << fmt::format("[{}/{}] {}", done_, total_, job.title);
+  if (ran_ >= options_.at_once) {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start_;
+    std::cerr << fmt::format("  (about {} left)",
+                             duration_text(taken.count() / static_cast<double>(ran_) *
+                                           static_cast<double>(total_ - done_ + 1)));
   }
-  std::cerr << fmt::format("[{}/{}] {}", done_, jobs_, job.title);
-  if (ran_ > 0) {
-    const double left =
-        seconds_ / static_cast<double>(ran_) * static_cast<double>(jobs_ - done_ + 1);
-    std::cerr << fmt::format("  (about {} left)", duration_text(left));
-  }
-  std::cerr << "\n";
-  const auto start = std::chrono::steady_clock::now();
-  const std::filesystem::path folder = folder_ / job.folder;
-  std::vector<std::string> arguments = job.arguments;
-  // Without job.json what lies there is half a run.
-  arguments.insert(arguments.end(), {"--run", folder.string(), "--force"});
-  const auto result = job.trains_reference ? run_train(arguments) : run_compress(arguments);
+  std::cerr << std::endl;
+}
+
+void JobRunner::mark_finished(const Job& job) const {
+  write_file(file(job.folder) / "job.json", json_line(job.arguments));
+}
+
+void JobRunner::run_here(const Job& job) {
+  announce(job);
+  const auto result = job.trains_reference ? run_train(words(job)) : run_compress(words(job));
   if (!result) throw InputError(cat("[run] ", job.title, ": --help is not for one of many runs"));
-  write_file(folder / "job.json", json_line(job.arguments));
-  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  mark_finished(job);
   ++ran_;
-  return result->json;
+}
+
+void JobRunner::run_in_processes(const std::vector<Job>& jobs) {
+  ChildProcesses children;
+  std::map<int, const Job*> running;
+  std::size_t next = 0;
+  while (next < jobs.size() || !running.empty()) {
+    if (next < jobs.size() && static_cast<std::int64_t>(running.size()) < options_.at_once) {
+      const Job& job = jobs[next++];
+      announce(job);
+      std::filesystem::remove(file(job.folder) / "job.json");
+      std::vector<std::string> command = {job.trains_reference ? "train" : "compress"};
+      for (const std::string& word : words(job)) command.push_back(word);
+      running.emplace(children.start(command, file(job.folder) / "output.txt"), &job);
+      continue;
+    }
+    const auto [child, code] = children.wait();
+    const Job& job = *running.extract(child).mapped();
+    if (code != 0) {
+      throw WorkError(cat("[run] ",
+                          job.title,
+                          " ended with exit code ",
+                          code,
+                          "; what it said is in ",
+                          (file(job.folder) / "output.txt").string()));
+    }
+    mark_finished(job);
+    ++ran_;
+  }
+}
+
+std::vector<nlohmann::json> JobRunner::run(const std::vector<Job>& jobs) {
+  std::vector<Job> open;
+  for (const Job& job : jobs) {
+    if (finished(job)) {
+      ++done_;
+    } else {
+      open.push_back(job);
+    }
+  }
+  if (open.size() < jobs.size()) {
+    std::cerr << fmt::format("{} of {} were done before\n", jobs.size() - open.size(), jobs.size());
+  }
+  if (options_.at_once > 1) {
+    run_in_processes(open);
+  } else {
+    for (const Job& job : open) run_here(job);
+  }
+  std::vector<nlohmann::json> results;
+  for (const Job& job : jobs) results.push_back(finished(job).value());
+  return results;
 }
 
 std::string file_name(std::string text) {

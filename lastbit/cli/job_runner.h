@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -20,28 +21,40 @@ struct Job {
   std::vector<std::string> arguments;  ///< without --run
 };
 
-/// Runs jobs one after another, each in a folder of its own, and takes what earlier calls have
-/// finished from their folders.
+/// Runs jobs, each in a folder of its own, and takes what earlier calls have finished from their
+/// folders.
 class JobRunner {
  public:
-  /// @param force  run again what is finished with other arguments; else that is an error.
-  JobRunner(std::filesystem::path folder, std::int64_t jobs, bool force);
+  struct Options {
+    std::filesystem::path folder;
+    std::int64_t at_once = 1;  ///< More than 1: each in a process of its own, whose output goes to
+                               ///< output.txt in its folder.
+    bool force = false;  ///< Run again what is finished with other arguments; else it is an error.
+  };
 
-  /// The job's result.json. Says on standard error what is run, and how long all will still take.
-  /// @throws InputError if its folder holds a run with other arguments; what the job throws.
-  nlohmann::json run(const Job& job);
+  /// @param total  jobs of all calls of `run`, for progress.
+  JobRunner(Options options, std::int64_t total);
 
-  std::filesystem::path file(const std::string& name) const { return folder_ / name; }
+  /// The result.json of each job. Says on standard error what is run, and how long all will take.
+  /// @throws InputError if a folder holds a run with other arguments; what a job throws, or
+  /// WorkError if its process failed.
+  std::vector<nlohmann::json> run(const std::vector<Job>& jobs);
+
+  std::filesystem::path file(const std::string& name) const { return options_.folder / name; }
 
  private:
   std::optional<nlohmann::json> finished(const Job& job) const;
+  std::vector<std::string> words(const Job& job) const;
+  void announce(const Job& job);
+  void run_here(const Job& job);
+  void run_in_processes(const std::vector<Job>& jobs);
+  void mark_finished(const Job& job) const;
 
-  std::filesystem::path folder_;
-  std::int64_t jobs_;
-  bool force_;
+  Options options_;
+  std::int64_t total_;
   std::int64_t done_ = 0;
   std::int64_t ran_ = 0;
-  double seconds_ = 0.0;  // of those that ran
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 /// `text` with all but letters, digits, dot and minus replaced.

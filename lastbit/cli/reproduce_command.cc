@@ -13,6 +13,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/experiments.h"
+#include "lastbit/cli/interrupt.h"
 #include "lastbit/cli/job_runner.h"
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/superresolution.h"
@@ -27,6 +28,7 @@ struct ReproduceChoice {
   std::string data = "mnist";
   std::string data_folder;
   std::int64_t seeds = 3;
+  std::int64_t at_once = 1;
   int threads = 0;
   bool quick = false;
   bool force = false;
@@ -117,28 +119,34 @@ class Report {
 
 Report reproduce(const Experiment& experiment, const ReproduceChoice& choice) {
   const auto runs = static_cast<std::int64_t>(experiment.settings.size() + 1) * choice.seeds;
-  JobRunner runner(choice.run, runs, choice.force);
-  Figures reference;
-  std::vector<Figures> figures(experiment.settings.size());
+  JobRunner runner({choice.run, choice.at_once, choice.force}, runs);
+  std::vector<Job> references;
+  std::vector<Job> jobs;
   for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
     Words train = {experiment.network};
     append(train, choice.quick ? experiment.quick_train : experiment.train);
     append(train, shared_options(choice));
     train.push_back(cat("--seed=", seed));
     const std::string folder = cat("reference-", seed);
-    reference.add(runner.run({cat("reference, seed ", seed), folder, true, train}));
-    for (std::size_t i = 0; i < experiment.settings.size(); ++i) {
-      const Setting& setting = experiment.settings[i];
+    references.push_back({cat("reference, seed ", seed), folder, true, train});
+    for (const Setting& setting : experiment.settings) {
       Words compress = {runner.file(folder + "/reference.onnx").string()};
       append(compress, shared_options(choice));
       compress.push_back(cat("--seed=", seed));
       append(compress, choice.quick ? experiment.quick_compress : experiment.compress);
       append(compress, choice.quick ? setting.quick() : setting.compress);
-      figures[i].add(runner.run({cat(setting.name, ", seed ", seed),
-                                 file_name(cat(setting.name, "-", seed)),
-                                 false,
-                                 compress}));
+      jobs.push_back({cat(setting.name, ", seed ", seed),
+                      file_name(cat(setting.name, "-", seed)),
+                      false,
+                      compress});
     }
+  }
+  Figures reference;
+  for (const nlohmann::json& result : runner.run(references)) reference.add(result);
+  std::vector<Figures> figures(experiment.settings.size());
+  std::size_t next = 0;
+  for (const nlohmann::json& result : runner.run(jobs)) {
+    figures[next++ % figures.size()].add(result);
   }
   Report report(experiment.name);
   report.add("float reference", reference, experiment.reference_error, {});
@@ -195,6 +203,8 @@ int reproduce_command(int argc, char** argv) {
   app.add_option("--data-dir", choice.data_folder, "Folder that holds data sets")->type_name("DIR");
   app.add_option("--seeds", choice.seeds, "Runs of each setting")->check(CLI::Range(1, 1000));
   app.add_option("--run", choice.run, "Folder for all runs (default runs/NAME)")->type_name("DIR");
+  app.add_option("--jobs", choice.at_once, "Runs at a time, each a process; give it --threads too")
+      ->check(CLI::Range(1, 1024));
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
   app.add_flag("--quick", choice.quick, "Reduced length: fewer epochs than published");
@@ -206,6 +216,7 @@ int reproduce_command(int argc, char** argv) {
     return 0;
   }
   if (choice.run.empty()) choice.run = cat("runs/", choice.name, choice.quick ? "-quick" : "");
+  catch_interrupts();
   const bool linear = choice.name == "lc-superresolution";
   const std::vector<Experiment> all = experiments();
   const Report report = linear ? reproduce_superresolution(choice)

@@ -31,28 +31,12 @@ MethodInfo twn_method();
 
 std::span<const MethodInfo> methods() {
   static const std::vector<MethodInfo> kMethods = {
-      admm_method(),
-      lc_method(),
-      lc_qp_method(),
-      dc_method(),
-      idc_method(),
-      md_tanh_s_method(),
-      md_softmax_s_method(),
-      md_tanh_method(),
-      md_softmax_method(),
-      gd_tanh_method(),
-      pmf_method(),
-      picm_method(),
-      bc_method(),
-      bwn_method(),
-      twn_method(),
-      ttq_method(),
-      lsq_method(),
-      dorefa_method(),
-      inq_method(),
-      proxquant_method(),
-      binaryrelax_method(),
-      parq_method(),
+      admm_method(),        lc_method(),        lc_qp_method(),        dc_method(),
+      idc_method(),         md_tanh_s_method(), md_softmax_s_method(), md_tanh_method(),
+      md_softmax_method(),  gd_tanh_method(),   pmf_method(),          picm_method(),
+      bc_method(),          bwn_method(),       twn_method(),          ttq_method(),
+      lsq_method(),         dorefa_method(),    inq_method(),          proxquant_method(),
+      binaryrelax_method(), parq_method(),
   };
   return kMethods;
 }
