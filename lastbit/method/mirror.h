@@ -20,8 +20,9 @@ struct MirrorOptions {
   std::string_view name;  ///< of the method
   Softness softness = Softness::kTanh;
   Keep keep = Keep::kLatent;
-  bool chain = false;   ///< The latent weights move by their own gradient, not by that of w.
-  Schedule beta = 1.0;  ///< Over the rounds. Nothing to kHard.
+  bool chain = false;  ///< The latent weights move by their own gradient, not by that of w.
+  /// Over the rounds; what exceeds 1e35 acts as 1e35, with `chain` 1e4. Nothing to kHard.
+  Schedule beta = 1.0;
 };
 
 /// Mirror descent and its relatives: latent (dual) weights v, of which the network sees

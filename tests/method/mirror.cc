@@ -282,7 +282,7 @@ TEST_P(EachOfTheFamily, HoldsTheExtremes) {
   std::vector<float> values = {
       0.0F, 0.0F, 0.0F, 0.0F, 1e-30F, -1e-30F, 1.0F, 0.0F, -1e15F, 1e15F, 5.0F, 0.0F};
   for (const std::string set : {"binary/channel", "ternary/channel", "binary/none", "ternary"}) {
-    for (const std::string beta : {"1", "1e4", "1..1e35", "1e35"}) {
+    for (const std::string beta : {"1", "1e4", "1..1e35", "1e35", "1*1e300@round"}) {
       const auto method = make(GetParam(), beta);
       Weights weights = one_layer(values, set, 3);
       method->begin(weights);
