@@ -18,15 +18,18 @@ namespace {
 
 // Beyond it the slope of a map overflows gradients; the code of PMF has the same bound.
 constexpr double kSteepest = 1e4;
+// Float32 holds it, and its products with latent weights; the code of mirror descent has the same
+// bound.
+constexpr double kSharpest = 1e35;
 
 class Mirror final : public LatentMethod {
  public:
-  explicit Mirror(const MirrorOptions& options) : options_(options), beta_(options.beta.first()) {}
+  explicit Mirror(const MirrorOptions& options) : options_(options), beta_(first_beta()) {}
 
   std::string_view name() const noexcept override { return options_.name; }
 
   void before_forward(const Progress& at, int pass) override {
-    if (options_.keep == Keep::kWeight) sharpen(options_.beta.at(at, Over::kRounds));
+    if (options_.keep == Keep::kWeight) sharpen(scheduled(at));
     LatentMethod::before_forward(at, pass);
   }
 
@@ -113,10 +116,16 @@ class Mirror final : public LatentMethod {
     });
   }
 
+  double first_beta() const { return std::min(options_.beta.first(), kSharpest); }
+
+  double scheduled(const Progress& at) const {
+    return std::min(options_.beta.at(at, Over::kRounds), options_.chain ? kSteepest : kSharpest);
+  }
+
+  // What the latent weights stand for.
   double beta(const Progress& at) const {
     if (options_.keep == Keep::kWeight) return beta_;
-    const double scheduled = options_.beta.at(at, Over::kRounds);
-    return options_.chain ? std::min(scheduled, kSteepest) : scheduled;
+    return scheduled(at);
   }
 
   // A softmax keeps its u_l from one beta to the next only if its offsets stay as they are: beta
@@ -127,8 +136,7 @@ class Mirror final : public LatentMethod {
 
   Sharpness sharpness(const Progress& at) const {
     if (!keeps_offsets()) return {.beta = beta(at)};
-    const double first = options_.beta.first();
-    return {.beta = first, .stretch = beta_ / first};
+    return {.beta = first_beta(), .stretch = beta_ / first_beta()};
   }
 
   // From beta_ to `next`, w kept.
@@ -167,7 +175,7 @@ class Mirror final : public LatentMethod {
   // The nearest levels, with scales as they are.
   std::vector<Quantized> nearest(const torch::Tensor& latent) const {
     std::vector<Quantized> result = low_bit().quantized();
-    const double stretch = keeps_offsets() ? beta_ / options_.beta.first() : 1.0;
+    const double stretch = keeps_offsets() ? beta_ / first_beta() : 1.0;
     const torch::Tensor unit =
         (latent * stretch / scale_.clamp_min(1e-30F)).to(torch::kCPU).contiguous();
     for_each_layer([&](std::size_t i, const auto& slice) {

@@ -259,7 +259,7 @@ void SoftLevels::map(const torch::Tensor& latent,
   auto* w = seen.data_ptr<float>();
   const auto beta = static_cast<float>(sharpness.beta);
   const auto factor = static_cast<float>(logit_factor(sharpness.beta));
-  const auto stretch = static_cast<float>(sharpness.stretch);
+  const auto stretch = static_cast<float>(std::min<double>(sharpness.stretch, FLT_MAX));
   const std::int64_t count = latent.numel();
   switch (form_) {
     case Form::kTanhBinary:
@@ -301,7 +301,7 @@ void SoftLevels::chain(const torch::Tensor& latent,
   auto* g = gradient.data_ptr<float>();
   const auto beta = static_cast<float>(sharpness.beta);
   const auto factor = static_cast<float>(logit_factor(sharpness.beta));
-  const auto stretch = static_cast<float>(sharpness.stretch);
+  const auto stretch = static_cast<float>(std::min<double>(sharpness.stretch, FLT_MAX));
   const std::int64_t count = latent.numel();
   switch (form_) {
     case Form::kTanhBinary:

@@ -253,6 +253,28 @@ TEST(Mirror, KeepsTheWeightAsBetaGrowsWhateverTheMap) {
   }
 }
 
+TEST(Mirror, ProjectsTheLatentWeightsInTheStableFormAndKeepsTheScaleInTheOther) {
+  const std::vector<float> latent = random_values(60, 19);
+  for (const std::string name : {"md-tanh-s", "md-softmax-s", "gd-tanh", "pmf", "picm"}) {
+    const auto method = make(name, "1..4");
+    Weights weights = one_layer(latent, "ternary/channel", 3);
+    method->begin(weights);
+    after(*method, weights, {random_values(60, 20), random_values(60, 21)});
+    const Quantized nearest =
+        weights.layers[0].set->project(vector_of(weights.value), weights.layers[0].layout);
+    EXPECT_EQ(method->deployed().at(0).scales, nearest.scales) << name;
+    EXPECT_EQ(method->deployed().at(0).codes, nearest.codes) << name;
+  }
+  for (const std::string name : {"md-tanh", "md-softmax"}) {
+    const auto method = make(name, "1..4");
+    Weights weights = one_layer(latent, "ternary/channel", 3);
+    method->begin(weights);
+    const std::vector<float> scales = method->deployed().at(0).scales;
+    after(*method, weights, {random_values(60, 20), random_values(60, 21)});
+    EXPECT_EQ(method->deployed().at(0).scales, scales) << name;
+  }
+}
+
 class EachOfTheFamily : public testing::TestWithParam<std::string> {};
 
 // Zeros, all of them in one channel, the smallest and huge ones.
@@ -260,7 +282,7 @@ TEST_P(EachOfTheFamily, HoldsTheExtremes) {
   std::vector<float> values = {
       0.0F, 0.0F, 0.0F, 0.0F, 1e-30F, -1e-30F, 1.0F, 0.0F, -1e15F, 1e15F, 5.0F, 0.0F};
   for (const std::string set : {"binary/channel", "ternary/channel", "binary/none", "ternary"}) {
-    for (const std::string beta : {"1", "1e4", "1..1e35", "1e35"}) {
+    for (const std::string beta : {"1", "1e4", "1..1e35", "1e35", "1*1e300@round"}) {
       const auto method = make(GetParam(), beta);
       Weights weights = one_layer(values, set, 3);
       method->begin(weights);
