@@ -13,10 +13,10 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/data_options.h"
-#include "lastbit/cli/jobs.h"
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
-#include "lastbit/cli/training.h"
+#include "lastbit/cli/train/jobs.h"
+#include "lastbit/cli/train/training.h"
 #include "lastbit/graph/onnx.h"
 
 namespace lastbit {

@@ -1,4 +1,4 @@
-#include "lastbit/cli/training.h"
+#include "lastbit/cli/train/training.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "lastbit/cli/experiments.h"
+#include "lastbit/cli/train/experiments.h"
 
 #include "lastbit/base/text.h"
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "lastbit/cli/data_options.h"
-#include "lastbit/cli/method_options.h"
 #include "lastbit/cli/run_folder.h"
-#include "lastbit/cli/training.h"
+#include "lastbit/cli/train/method_options.h"
+#include "lastbit/cli/train/training.h"
 #include "lastbit/train/trainer.h"
 
 namespace lastbit {

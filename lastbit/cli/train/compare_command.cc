@@ -12,11 +12,11 @@
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
-#include "lastbit/cli/compress_options.h"
 #include "lastbit/cli/interrupt.h"
-#include "lastbit/cli/job_runner.h"
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/table.h"
+#include "lastbit/cli/train/compress_options.h"
+#include "lastbit/cli/train/job_runner.h"
 
 namespace lastbit {
 namespace {

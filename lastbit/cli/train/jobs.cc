@@ -1,4 +1,4 @@
-#include "lastbit/cli/jobs.h"
+#include "lastbit/cli/train/jobs.h"
 
 #include <iostream>
 

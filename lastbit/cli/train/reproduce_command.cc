@@ -12,12 +12,12 @@
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
-#include "lastbit/cli/experiments.h"
 #include "lastbit/cli/interrupt.h"
-#include "lastbit/cli/job_runner.h"
 #include "lastbit/cli/json_text.h"
-#include "lastbit/cli/superresolution.h"
 #include "lastbit/cli/table.h"
+#include "lastbit/cli/train/experiments.h"
+#include "lastbit/cli/train/job_runner.h"
+#include "lastbit/cli/train/superresolution.h"
 
 namespace lastbit {
 namespace {

@@ -1,4 +1,4 @@
-#include "lastbit/cli/superresolution.h"
+#include "lastbit/cli/train/superresolution.h"
 
 #include <cmath>
 #include <iostream>

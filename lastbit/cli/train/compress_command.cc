@@ -13,11 +13,11 @@
 #include "lastbit/cli/bit_ratio.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
-#include "lastbit/cli/compress_options.h"
-#include "lastbit/cli/compression.h"
 #include "lastbit/cli/digest.h"
-#include "lastbit/cli/jobs.h"
 #include "lastbit/cli/progress.h"
+#include "lastbit/cli/train/compress_options.h"
+#include "lastbit/cli/train/compression.h"
+#include "lastbit/cli/train/jobs.h"
 #include "lastbit/graph/onnx.h"
 
 namespace lastbit {

@@ -4,7 +4,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
-#include "lastbit/cli/method_options.h"
+#include "lastbit/cli/train/method_options.h"
 
 namespace lastbit {
 namespace {

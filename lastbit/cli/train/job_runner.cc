@@ -1,4 +1,4 @@
-#include "lastbit/cli/job_runner.h"
+#include "lastbit/cli/train/job_runner.h"
 
 #include <cctype>
 #include <cmath>
@@ -12,9 +12,9 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
-#include "lastbit/cli/child_processes.h"
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
+#include "lastbit/cli/train/child_processes.h"
 
 namespace lastbit {
 namespace {

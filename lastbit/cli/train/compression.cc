@@ -1,4 +1,4 @@
-#include "lastbit/cli/compression.h"
+#include "lastbit/cli/train/compression.h"
 
 #include <iostream>
 

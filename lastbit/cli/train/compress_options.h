@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "lastbit/cli/compression.h"
+#include "lastbit/cli/train/compression.h"
 
 namespace lastbit {
 

@@ -1,4 +1,4 @@
-#include "lastbit/cli/method_options.h"
+#include "lastbit/cli/train/method_options.h"
 
 #include <algorithm>
 #include <vector>

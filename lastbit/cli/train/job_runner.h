@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "lastbit/cli/jobs.h"
+#include "lastbit/cli/train/jobs.h"
 
 namespace lastbit {
 

@@ -1,4 +1,4 @@
-#include "lastbit/cli/compress_options.h"
+#include "lastbit/cli/train/compress_options.h"
 
 #include <charconv>
 #include <string>

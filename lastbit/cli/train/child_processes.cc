@@ -1,4 +1,4 @@
-#include "lastbit/cli/child_processes.h"
+#include "lastbit/cli/train/child_processes.h"
 
 #include <algorithm>
 #include <cerrno>
