@@ -20,17 +20,20 @@ Node make(std::string op,
           .attributes = std::move(attributes)};
 }
 
-Node constant(std::string output, std::int64_t value) {
-  return make("Constant", {}, std::move(output), {{"value", Tensor::int64s({1}, {&value, 1})}});
+Node constant(std::string output, const std::vector<std::int64_t>& values) {
+  return make("Constant",
+              {},
+              std::move(output),
+              {{"value", Tensor::int64s({static_cast<std::int64_t>(values.size())}, values)}});
 }
 
 }  // namespace
 
-std::vector<Node> decode_body() {
+std::vector<Node> decode_body(std::string_view name) {
   constexpr auto kInt32 = static_cast<std::int64_t>(DType::kInt32);
-  return {
-      constant("all", -1),
-      constant("zero", 0),
+  std::vector<Node> body = {
+      constant("all", {-1}),
+      constant("zero", {0}),
       make("Cast", {"codes"}, "a", {{"to", kInt32}}),
       make("Div", {"a", "places"}, "b"),
       make("Size", {"codebook"}, "c"),
@@ -41,8 +44,32 @@ std::vector<Node> decode_body() {
       make("Slice", {"f", "zero", "g"}, "h"),
       make("Gather", {"codebook", "h"}, "i"),
       make("Reshape", {"i", "shape"}, "j"),
-      make("Mul", {"j", "scales"}, std::string(kDecodeOutput)),
   };
+  const std::string output(kDecodeOutput);
+  if (name == kDecodeName) {
+    body.push_back(make("Mul", {"j", "scales"}, output));
+    return body;
+  }
+  const std::vector<Node> constants = {constant("one", {1}), constant("rows", {0, -1})};
+  body.insert(body.begin() + 2, constants.begin(), constants.end());
+  const std::vector<Node> rest = {
+      make("Expand", {"scales", "group"}, "k"),
+      make("Reshape", {"k", "rows"}, "l"),
+      make("ReduceProd", {"layout"}, "m"),
+      make("Slice", {"l", "zero", "m", "one"}, "n"),
+      make("Concat", {"zero", "layout"}, "o", {{"axis", std::int64_t{0}}}),
+      make("Reshape", {"n", "o"}, "p"),
+      make("Transpose", {"p"}, "q", {{"perm", std::vector<std::int64_t>{1, 0, 2}}}),
+      make("Reshape", {"q", "shape"}, "r"),
+      make("Mul", {"j", "r"}, output),
+  };
+  body.insert(body.end(), rest.begin(), rest.end());
+  return body;
+}
+
+std::vector<std::string_view> decode_attributes(std::string_view name) {
+  if (name == kDecodeName) return {kDecodeShape};
+  return {kDecodeShape, kDecodeGroup, kDecodeLayout};
 }
 
 std::vector<std::int32_t> place_values(int radix) {
@@ -52,7 +79,7 @@ std::vector<std::int32_t> place_values(int radix) {
 }
 
 bool is_decode_call(const Node& node) noexcept {
-  return node.domain == kDecodeDomain && node.op == kDecodeName;
+  return node.domain == kDecodeDomain && (node.op == kDecodeName || node.op == kDecodeGroupsName);
 }
 
 }  // namespace lastbit

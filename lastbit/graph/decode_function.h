@@ -9,30 +9,37 @@
 
 namespace lastbit {
 
-// The function of docs/format.md. Frozen: files are full of these names.
+// The functions of docs/format.md. Frozen: files are full of these names.
 
 inline constexpr std::string_view kDecodeDomain = "lastbit.v1";
 inline constexpr std::string_view kDecodeName = "Decode";
+inline constexpr std::string_view kDecodeGroupsName = "DecodeGroups";
 inline constexpr std::array<std::string_view, 4> kDecodeInputs{
     "codes", "places", "codebook", "scales"};
-/// An attribute of the call; in the body a value like the inputs.
+/// Attributes of the call; in the body values like the inputs. The last two are of DecodeGroups.
 inline constexpr std::string_view kDecodeShape = "shape";
+inline constexpr std::string_view kDecodeGroup = "group";
+inline constexpr std::string_view kDecodeLayout = "layout";
 inline constexpr std::string_view kDecodeOutput = "weight";
 /// Metadata properties for sets: that of an initializer (the key goes on with its name), and that
 /// of all low-bit initializers without one of their own.
 inline constexpr std::string_view kSetKey = "lastbit.set.";
 inline constexpr std::string_view kCommonSetKey = "lastbit.set";
 
-/// The body, in order; Constant nodes first. Values are called as in docs/format.md, which leaves
-/// five open: the four inputs, and the shape.
-std::vector<Node> decode_body();
+/// The body of `name`, in order; Constant nodes first. Values are called as in docs/format.md,
+/// which leaves open the four inputs and the attributes.
+std::vector<Node> decode_body(std::string_view name);
+
+/// The attributes of `name`.
+std::vector<std::string_view> decode_attributes(std::string_view name);
 
 /// Place values of the digits in a byte: 1, radix, radix^2, ...
 std::vector<std::int32_t> place_values(int radix);
 
+/// True for a call of either function.
 bool is_decode_call(const Node& node) noexcept;
 
-/// Turns the calls of lastbit.v1.Decode in `graph`, and its body written inline, into low-bit
+/// Turns the calls of both functions in `graph`, and their bodies written inline, into low-bit
 /// initializers, and drops the constants that only they used.
 /// @throws FormatError if the parts of a call do not fit each other; InputError if one is not
 /// constant.

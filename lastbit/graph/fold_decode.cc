@@ -18,7 +18,8 @@ using Binding = std::map<std::string, std::string, std::less<>>;  // of the body
 // Finds the body of the function among the nodes of a graph.
 class BodyMatcher {
  public:
-  explicit BodyMatcher(const Graph& graph) : graph_(graph), body_(decode_body()) {
+  BodyMatcher(const Graph& graph, std::string_view function)
+      : graph_(graph), body_(decode_body(function)) {
     for (const Node& node : graph.nodes) {
       for (const std::string& output : node.outputs) makers_.emplace(output, &node);
     }
@@ -97,12 +98,13 @@ class Parts {
            join(place_values(codebook->size())),
            "]");
     }
-    LowBitTensor tensor{.shape = shape(),
+    LowBitTensor tensor{.shape = ints(kDecodeShape),
                         .codebook = *std::move(codebook),
                         .scale_shape = part("scales", DType::kFloat).shape(),
                         .scales = values<float>("scales", DType::kFloat, std::nullopt),
                         .packed = values<std::uint8_t>("codes", DType::kUint8, 2),
                         .set = {}};
+    if (grouped()) read_groups(tensor);
     if (const Shape& codes = part("codes", DType::kUint8).shape(); codes[1] != 1) {
       fail("input 'codes' has shape ", to_string(codes), ", expected [bytes, 1]");
     }
@@ -123,10 +125,31 @@ class Parts {
     throw FormatError(cat("[onnx] node ", describe(node_), ": ", texts...));
   }
 
+  bool grouped() const {
+    return is_decode_call(node_) ? node_.op == kDecodeGroupsName : binding_.contains(kDecodeGroup);
+  }
+
   // An attribute of the call, a value of the body.
-  Shape shape() const {
-    if (!is_decode_call(node_)) return values<std::int64_t>(kDecodeShape, DType::kInt64, 1);
-    return ints_attribute(node_, kDecodeShape, {});
+  Shape ints(std::string_view name) const {
+    if (!is_decode_call(node_)) return values<std::int64_t>(name, DType::kInt64, 1);
+    return ints_attribute(node_, name, {});
+  }
+
+  void read_groups(LowBitTensor& tensor) const {
+    const Shape group = ints(kDecodeGroup);
+    const Shape layout = ints(kDecodeLayout);
+    if (group.size() != 1 || group[0] < 1 || layout.size() != 2) {
+      fail("'group' is ",
+           to_string(group),
+           " and 'layout' ",
+           to_string(layout),
+           ", expected one size of at least 1, and two");
+    }
+    if (tensor.scale_shape.size() != 3) {
+      fail("input 'scales' has shape ", to_string(tensor.scale_shape), ", expected rank 3");
+    }
+    tensor.group = group[0];
+    tensor.layout = {layout[0], tensor.scale_shape[0], layout[1]};
   }
 
   const Tensor& part(std::string_view input, DType type) const {
@@ -193,7 +216,8 @@ Binding bind_call(const Node& call) {
 }  // namespace
 
 void fold_decode(Graph& graph) {
-  const BodyMatcher matcher(graph);
+  const BodyMatcher plain(graph, kDecodeName);
+  const BodyMatcher by_group(graph, kDecodeGroupsName);
   std::set<const Node*> gone;    // calls, and last nodes of bodies
   std::set<const Node*> bodies;  // all nodes of bodies
   std::map<std::string, LowBitTensor> made;
@@ -203,7 +227,8 @@ void fold_decode(Graph& graph) {
     if (is_decode_call(node)) {
       binding = bind_call(node);
     } else {
-      binding = matcher.match(node, bodies);
+      binding = plain.match(node, bodies);
+      if (!binding) binding = by_group.match(node, bodies);
     }
     if (!binding) continue;
     made.emplace(node.outputs.front(), Parts(graph, node, *binding).tensor());

@@ -32,6 +32,37 @@ std::optional<int> scale_axis(const Shape& shape, const Shape& scale_shape) {
                         ", expected [1] or that shape with 1 on every axis but one"));
 }
 
+// Scales by group, one for each run of `group` weights of a channel.
+void check_groups(const LowBitTensor& tensor, std::int64_t count) {
+  const ChannelLayout& layout = tensor.layout;
+  const Shape sizes{layout.before, layout.channels, layout.after};
+  const auto least = std::min({layout.before, layout.channels, layout.after});
+  if (least < 1 || checked_element_count(sizes) != count) {
+    throw FormatError(cat("[lowbit] channels laid out as ",
+                          to_string(sizes),
+                          " do not fit a tensor of shape ",
+                          to_string(tensor.shape)));
+  }
+  const std::int64_t in_channel = layout.before * layout.after;
+  if (tensor.group < 1 || tensor.group > in_channel) {
+    throw FormatError(cat("[lowbit] groups of ",
+                          tensor.group,
+                          " weights, expected 1 to ",
+                          in_channel,
+                          ", the weights of a channel"));
+  }
+  const std::int64_t groups = (in_channel - 1) / tensor.group + 1;
+  if (const Shape expected{layout.channels, groups, 1}; tensor.scale_shape != expected) {
+    throw FormatError(cat("[lowbit] scales of shape ",
+                          to_string(tensor.scale_shape),
+                          ", expected ",
+                          to_string(expected),
+                          " for groups of ",
+                          tensor.group,
+                          " weights"));
+  }
+}
+
 void check_scales(const LowBitTensor& tensor) {
   const auto expected = static_cast<std::size_t>(element_count(tensor.scale_shape));
   if (tensor.scales.size() != expected) {
@@ -70,15 +101,23 @@ LowBitTensor pack_lowbit(const Quantized& quantized,
                          " with channels on axis ",
                          channel_axis));
   }
-  const bool per_channel = quantized.per == Granularity::kChannel;
   const auto axis = static_cast<std::size_t>(channel_axis);
-  Shape scale_shape = per_channel ? channel_scale_shape(shape, axis) : Shape{1};
-  return {.shape = std::move(shape),
-          .codebook = quantized.levels,
-          .scale_shape = std::move(scale_shape),
-          .scales = quantized.scales,
-          .packed = pack(quantized.codes, quantized.levels.size()),
-          .set = std::move(set)};
+  LowBitTensor tensor{.shape = std::move(shape),
+                      .codebook = quantized.levels,
+                      .scale_shape = Shape{1},
+                      .scales = quantized.scales,
+                      .packed = pack(quantized.codes, quantized.levels.size()),
+                      .set = std::move(set)};
+  if (quantized.per == Granularity::kChannel) {
+    tensor.scale_shape = channel_scale_shape(tensor.shape, axis);
+  } else if (quantized.per == Granularity::kGroup) {
+    const ChannelLayout& layout = quantized.layout;
+    const std::int64_t in_channel = layout.before * layout.after;
+    tensor.group = std::min(quantized.group, in_channel);
+    tensor.layout = layout;
+    tensor.scale_shape = {layout.channels, (in_channel - 1) / tensor.group + 1, 1};
+  }
+  return tensor;
 }
 
 void check_lowbit(const LowBitTensor& tensor) {
@@ -88,24 +127,37 @@ void check_lowbit(const LowBitTensor& tensor) {
                           to_string(tensor.shape),
                           " is not that of a low-bit tensor, expected sizes of at least 1"));
   }
-  scale_axis(tensor.shape, tensor.scale_shape);
+  if (tensor.group != 0) {
+    check_groups(tensor, *count);
+  } else {
+    scale_axis(tensor.shape, tensor.scale_shape);
+  }
   check_scales(tensor);
   check_packed(tensor.packed, tensor.codebook.size(), static_cast<std::size_t>(*count));
 }
 
 Quantized unpack_lowbit(const LowBitTensor& tensor) {
   check_lowbit(tensor);
-  const std::optional<int> axis = scale_axis(tensor.shape, tensor.scale_shape);
   const auto size = static_cast<std::size_t>(element_count(tensor.shape));
-  const bool without_scale = !axis && tensor.set.ends_with("/none");
   Quantized quantized{.levels = tensor.codebook,
-                      .per = axis            ? Granularity::kChannel
-                             : without_scale ? Granularity::kNone
-                                             : Granularity::kTensor,
-                      .layout = channel_layout(tensor.shape, axis.value_or(0)),
+                      .per = Granularity::kTensor,
+                      .layout = {},
                       .scales = tensor.scales,
                       .codes = std::vector<Code>(size)};
   unpack(tensor.packed, tensor.codebook.size(), 0, quantized.codes);
+  if (tensor.group != 0) {
+    quantized.per = Granularity::kGroup;
+    quantized.layout = tensor.layout;
+    quantized.group = tensor.group;
+    return quantized;
+  }
+  const std::optional<int> axis = scale_axis(tensor.shape, tensor.scale_shape);
+  quantized.layout = channel_layout(tensor.shape, axis.value_or(0));
+  if (axis) {
+    quantized.per = Granularity::kChannel;
+  } else if (tensor.set.ends_with("/none")) {
+    quantized.per = Granularity::kNone;
+  }
   return quantized;
 }
 

@@ -10,19 +10,24 @@
 
 namespace lastbit {
 
-/// A float32 initializer kept as packed codes: what `lastbit.Decode` takes (docs/format.md).
+/// A float32 initializer kept as packed codes: what `lastbit.Decode` or `lastbit.DecodeGroups`
+/// takes (docs/format.md).
 struct LowBitTensor {
   Shape shape;                // of the decoded tensor
   Codebook codebook;          // levels; its size is the radix of `packed`
-  Shape scale_shape;          // [1], or the decoded shape with 1 on every axis but the channels'
+  Shape scale_shape;          // [1], or the decoded shape with 1 on every axis but the channels',
+                              // or, by group, [channels, groups of a channel, 1]
   std::vector<float> scales;  // (element_count(scale_shape))
   std::vector<std::uint8_t> packed;  // (packed_size(element_count(shape), codebook.size()))
-  std::string set;  // the projector's text form, as "ternary/tensor"; empty if unknown
+  std::string set;            // the projector's text form, as "ternary/tensor"; empty if unknown
+  std::int64_t group = 0;     // weights of a channel that share a scale; 0: scales are not by group
+  ChannelLayout layout = {};  // where the channels lie, for scales by group
 
   friend bool operator==(const LowBitTensor&, const LowBitTensor&) = default;
 };
 
-/// Packs `quantized` for a tensor of `shape` whose output channels run along `channel_axis`.
+/// Packs `quantized` for a tensor of `shape` whose output channels run along `channel_axis`. Groups
+/// larger than a channel become groups of the channel's size, which are the same.
 /// @throws InputError if it was quantized for another layout.
 LowBitTensor pack_lowbit(const Quantized& quantized,
                          Shape shape,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -117,30 +118,42 @@ void write_opset(Builder<OpsetField> out, std::string_view domain, std::int64_t 
 }
 
 // shape = Constant(value_ints = the call's attribute `shape`)
-void write_shape_node(Builder<NodeField> out) {
-  const std::string shape(kDecodeShape);
-  out.add_string(NodeField::kOutput, shape);
+void write_attribute_node(Builder<NodeField> out, const std::string& name) {
+  out.add_string(NodeField::kOutput, name);
   out.add_string(NodeField::kOp, "Constant");
   Builder<AttributeField> attribute(out, NodeField::kAttribute);
   attribute.add_string(AttributeField::kName, "value_ints");
   attribute.add_int32(AttributeField::kType, 7);
-  attribute.add_string(AttributeField::kReference, shape);
+  attribute.add_string(AttributeField::kReference, name);
 }
 
-void write_decode_function(Builder<FunctionField> out, std::int64_t opset) {
+void write_function(Builder<FunctionField> out, std::string_view name, std::int64_t opset) {
   const auto add = [&](FunctionField field, std::string_view text) {
     out.add_string(field, text.data(), text.size());
   };
-  add(FunctionField::kName, kDecodeName);
+  const std::vector<std::string_view> attributes = decode_attributes(name);
+  add(FunctionField::kName, name);
   for (const std::string_view input : kDecodeInputs) add(FunctionField::kInput, input);
   add(FunctionField::kOutput, kDecodeOutput);
-  add(FunctionField::kAttribute, kDecodeShape);
-  write_shape_node(Builder<NodeField>(out, FunctionField::kNode));
-  for (const Node& node : decode_body()) {
+  for (const std::string_view attribute : attributes) add(FunctionField::kAttribute, attribute);
+  for (const std::string_view attribute : attributes) {
+    write_attribute_node(Builder<NodeField>(out, FunctionField::kNode), std::string(attribute));
+  }
+  for (const Node& node : decode_body(name)) {
     write_node(Builder<NodeField>(out, FunctionField::kNode), node);
   }
   write_opset(Builder<OpsetField>(out, FunctionField::kOpsetImport), {}, opset);
   add(FunctionField::kDomain, kDecodeDomain);
+}
+
+// The functions that `graph` calls, in the order of docs/format.md.
+std::vector<std::string_view> called_functions(const Graph& graph) {
+  std::vector<std::string_view> called;
+  for (const std::string_view name : {kDecodeName, kDecodeGroupsName}) {
+    const auto calls = [&](const Node& node) { return is_decode_call(node) && node.op == name; };
+    if (std::any_of(graph.nodes.begin(), graph.nodes.end(), calls)) called.push_back(name);
+  }
+  return called;
 }
 
 void check_writable(const Graph& graph) {
@@ -169,7 +182,7 @@ std::string serialize_onnx(const Graph& graph, const WriteOptions& options) {
   check_writable(graph);
   Graph plain = graph;
   unfold_decode(plain, options.inline_decode);
-  const bool has_calls = !plain.nodes.empty() && is_decode_call(plain.nodes.front());
+  const std::vector<std::string_view> functions = called_functions(plain);
 
   std::string bytes;
   Builder<ModelField> out(bytes);
@@ -177,7 +190,7 @@ std::string serialize_onnx(const Graph& graph, const WriteOptions& options) {
   out.add_string(ModelField::kProducerName, "lastbit");
   write_graph(Builder<GraphField>(out, ModelField::kGraph), plain);
   write_opset(Builder<OpsetField>(out, ModelField::kOpsetImport), {}, plain.opset);
-  if (has_calls) {
+  if (!functions.empty()) {
     write_opset(Builder<OpsetField>(out, ModelField::kOpsetImport), kDecodeDomain, 1);
   }
   for (const auto& [key, value] : plain.metadata) {
@@ -185,8 +198,8 @@ std::string serialize_onnx(const Graph& graph, const WriteOptions& options) {
     entry.add_string(EntryField::kKey, key);
     entry.add_string(EntryField::kValue, value);
   }
-  if (has_calls) {
-    write_decode_function(Builder<FunctionField>(out, ModelField::kFunctions), plain.opset);
+  for (const std::string_view name : functions) {
+    write_function(Builder<FunctionField>(out, ModelField::kFunctions), name, plain.opset);
   }
   return bytes;
 }

@@ -58,16 +58,21 @@ Node call_for(const std::string& name,
   };
   const auto bytes = static_cast<std::int64_t>(tensor.packed.size());
   const Tensor codes(DType::kUint8, {bytes, 1}, std::as_bytes(std::span(tensor.packed)));
-  return {.name = {},
-          .op = std::string(kDecodeName),
-          .domain = std::string(kDecodeDomain),
-          .inputs = {add("codes", codes),
-                     constants.share("places", vector_of<std::int32_t>(DType::kInt32, places)),
-                     constants.share("codebook",
-                                     vector_of<float>(DType::kFloat, tensor.codebook.levels())),
-                     add("scales", Tensor::floats(tensor.scale_shape, tensor.scales))},
-          .outputs = {name},
-          .attributes = {{std::string(kDecodeShape), tensor.shape}}};
+  Node call{.name = {},
+            .op = std::string(tensor.group == 0 ? kDecodeName : kDecodeGroupsName),
+            .domain = std::string(kDecodeDomain),
+            .inputs = {add("codes", codes),
+                       constants.share("places", vector_of<std::int32_t>(DType::kInt32, places)),
+                       constants.share("codebook",
+                                       vector_of<float>(DType::kFloat, tensor.codebook.levels())),
+                       add("scales", Tensor::floats(tensor.scale_shape, tensor.scales))},
+            .outputs = {name},
+            .attributes = {{std::string(kDecodeShape), tensor.shape}}};
+  if (tensor.group != 0) {
+    call.attributes[std::string(kDecodeGroup)] = Shape{tensor.group};
+    call.attributes[std::string(kDecodeLayout)] = Shape{tensor.layout.before, tensor.layout.after};
+  }
+  return call;
 }
 
 void append_body(const Node& call, Constants& constants, std::vector<Node>& nodes) {
@@ -75,11 +80,13 @@ void append_body(const Node& call, Constants& constants, std::vector<Node>& node
   for (std::size_t i = 0; i < kDecodeInputs.size(); ++i) {
     names.emplace(kDecodeInputs[i], call.inputs[i]);
   }
-  const auto& shape = std::get<Shape>(call.attributes.find(kDecodeShape)->second);
-  names.emplace(kDecodeShape,
-                constants.add(cat(call.outputs.front(), ".", kDecodeShape),
-                              vector_of<std::int64_t>(DType::kInt64, shape)));
-  for (Node& node : decode_body()) {
+  for (const std::string_view attribute : decode_attributes(call.op)) {
+    const auto& values = std::get<Shape>(call.attributes.find(attribute)->second);
+    names.emplace(attribute,
+                  constants.add(cat(call.outputs.front(), ".", attribute),
+                                vector_of<std::int64_t>(DType::kInt64, values)));
+  }
+  for (Node& node : decode_body(call.op)) {
     std::string& output = node.outputs.front();
     if (node.op == "Constant") {
       names.emplace(

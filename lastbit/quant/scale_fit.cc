@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -10,17 +11,20 @@ namespace lastbit {
 namespace {
 
 // With the scale given, each weight goes to its nearest level. So the assignments that matter are
-// those met while the scale falls from infinity to 0: at first all weights are at the smallest
-// level, and a weight steps up from level m to m' when the scale falls below its event
-// 2 |w| / (m + m'). The optimum is the best of the fits in between (Idelbayev et al., "Optimal
-// Quantization Using Scaled Codebook", CVPR 2021).
+// those met while the scale falls from infinity to 0: at first all weights are at the level nearest
+// to zero, and a weight w > 0 steps up from level m to m' when the scale falls below its event
+// 2 w / (m + m'). The optimum is the best of the fits in between (Idelbayev et al., "Optimal
+// Quantization Using Scaled Codebook", CVPR 2021). Weights below zero are mirrored, with their
+// levels; where these are symmetric, both sides are one.
 //
-// Two things make this fast. Each step meets the weights in the same order, so one sorted array
-// serves all steps. And intervals of the scale that cannot hold the optimum are passed over: sums
-// over the largest weights give the fit at any scale without a sweep, and with it a bound.
+// Two things make this fast. Each step of a side meets the weights in the same order, so one sorted
+// array serves all its steps. And intervals of the scale that cannot hold the optimum are passed
+// over: sums over the largest weights give the fit at any scale without a sweep, and with it a
+// bound.
 
-// The fit of one assignment: with S1 = sum |w| m and S2 = sum m^2 over the magnitudes m of the
-// assigned levels, the error at scale s is ||w||^2 - (2 s S1 - s^2 S2). The bracket is the gain.
+// The fit of one assignment: with S1 = sum w m and S2 = sum m^2 over the assigned levels m, each
+// term times its importance, the error at scale s is ||w||^2 - (2 s S1 - s^2 S2). The bracket is
+// the gain.
 struct Fit {
   double s1 = 0.0;
   double s2 = 0.0;
@@ -32,6 +36,7 @@ class Best {
   explicit Best(double limit) : limit_(limit) {}
 
   void offer(const Fit& fit) noexcept {
+    if (fit.s1 <= 0.0) return;                     // better without
     const double gain = fit.s1 * fit.s1 / fit.s2;  // of the scale S1 / S2, without the limit
     if (!(gain >= gain_)) return;
     const double scale = fit.s1 / fit.s2;
@@ -60,40 +65,61 @@ class Best {
 // Sums of the largest weights.
 class TopSums {
  public:
-  explicit TopSums(std::span<const float> ascending) : end_(ascending.data() + ascending.size()) {
+  TopSums(std::span<const float> ascending, std::span<const float> importance)
+      : end_(ascending.data() + ascending.size()),
+        end_of_importance_(importance.empty() ? nullptr : importance.data() + importance.size()) {
     const std::size_t blocks = ascending.size() / kBlock;
     sums_.reserve(blocks + 1);
-    sums_.push_back(0.0);
+    sums_.emplace_back();
     for (std::size_t i = 0; i < blocks; ++i) {
-      sums_.push_back(sums_.back() + block(end_ - (i + 1) * kBlock));
+      const Sums block = sum((i + 1) * kBlock, kBlock);
+      sums_.push_back({sums_.back().weights + block.weights, sums_.back().mass + block.mass});
     }
   }
 
-  double of(std::size_t count) const noexcept {
-    double sum = sums_[count / kBlock];
-    const float* last = end_ - count / kBlock * kBlock;
-    for (std::size_t i = 1; i <= count % kBlock; ++i) sum += *(last - i);
-    return sum;
+  struct Sums {
+    double weights = 0.0;  // of w times its importance
+    double mass = 0.0;     // of importance
+  };
+
+  Sums of(std::size_t count) const noexcept {
+    const Sums& blocks = sums_[count / kBlock];
+    const Sums rest = sum(count, count % kBlock);
+    return {blocks.weights + rest.weights, blocks.mass + rest.mass};
   }
 
  private:
   static constexpr std::size_t kBlock = 64;
 
-  // Four sums at a time, for an addition waits for the one before it.
-  static double block(const float* first) noexcept {
-    std::array<double, 4> lanes{};
-    for (std::size_t i = 0; i < kBlock; i += 4) {
-      for (std::size_t k = 0; k < 4; ++k) lanes[k] += first[i + k];
+  // Of `count` weights from the `from`-th largest up. Four sums at a time, for an addition waits
+  // for the one before it.
+  Sums sum(std::size_t from, std::size_t count) const noexcept {
+    const float* first = end_ - from;
+    std::array<double, 4> weights{};
+    if (end_of_importance_ == nullptr) {
+      for (std::size_t i = 0; i < count / 4; ++i) {
+        for (std::size_t k = 0; k < 4; ++k) weights[k] += first[4 * i + k];
+      }
+      for (std::size_t k = 0; k < count % 4; ++k) weights[k] += first[count / 4 * 4 + k];
+      return {(weights[0] + weights[1]) + (weights[2] + weights[3]), static_cast<double>(count)};
     }
-    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    const float* importance = end_of_importance_ - from;
+    Sums result;
+    for (std::size_t i = 0; i < count; ++i) {
+      result.weights += static_cast<double>(first[i]) * importance[i];
+      result.mass += importance[i];
+    }
+    return result;
   }
 
   const float* end_;
-  std::vector<double> sums_;  // (blocks + 1) of the kBlock * i largest
+  const float* end_of_importance_;  // null where all are 1
+  std::vector<Sums> sums_;          // (blocks + 1) of the kBlock * i largest
 };
 
-// A step between neighbouring levels m and m'.
+// A step between neighbouring levels m and m' of a side.
 struct Step {
+  std::size_t side;
   double rise;            // m' - m
   double rise_of_square;  // m'^2 - m^2
   double per_weight;      // 2 / (m + m'), so that the event of a weight is per_weight * |w|
@@ -109,29 +135,50 @@ struct Point {
   double gain() const noexcept { return scale * (2.0 * fit.s1 - scale * fit.s2); }
 };
 
+double limit_of(std::span<const Side> sides) {
+  double largest = 0.0;
+  for (const Side& side : sides) {
+    for (const float level : side.levels) {
+      largest = std::max(largest, std::abs(static_cast<double>(level)));
+    }
+  }
+  return std::numeric_limits<float>::max() / largest;
+}
+
 class Search {
  public:
-  Search(std::span<const float> magnitudes, std::span<const float> level_magnitudes)
-      : sums_(magnitudes),
-        best_(std::numeric_limits<float>::max() / static_cast<double>(level_magnitudes.back())) {
-    for (std::size_t i = 1; i < level_magnitudes.size(); ++i) {
-      const double low = level_magnitudes[i - 1];
-      const double high = level_magnitudes[i];
-      steps_.push_back({high - low, high * high - low * low, 2.0 / (low + high)});
+  explicit Search(std::span<const Side> sides) : best_(limit_of(sides)) {
+    for (const Side& side : sides) {
+      for (std::size_t i = 1; i < side.levels.size(); ++i) {
+        const double low = side.levels[i - 1];
+        const double high = side.levels[i];
+        steps_.push_back(
+            {weights_.size(), high - low, high * high - low * low, 2.0 / (low + high)});
+      }
+      sums_.emplace_back(side.magnitudes, side.importance);
+      const double lowest = side.levels.front();
+      const TopSums::Sums all = sums_.back().of(side.magnitudes.size());
+      start_.s1 += lowest * all.weights;
+      start_.s2 += lowest * lowest * all.mass;
+      importance_.push_back(side.importance);
+      weights_.push_back(side.magnitudes);
+      if (side.levels.size() == 1) continue;
+      // Zeros never step up.
+      const auto positive = std::upper_bound(side.magnitudes.begin(), side.magnitudes.end(), 0.0F);
+      const auto zeros = static_cast<std::size_t>(positive - side.magnitudes.begin());
+      weights_.back() = side.magnitudes.subspan(zeros);
+      if (!side.importance.empty()) importance_.back() = side.importance.subspan(zeros);
     }
-    const double lowest = level_magnitudes.front();
-    start_.s1 = lowest * sums_.of(magnitudes.size());
-    start_.s2 = lowest * lowest * static_cast<double>(magnitudes.size());
-    if (lowest > 0.0) best_.offer(start_);
-    // Zeros never step up.
-    const auto positive = std::upper_bound(magnitudes.begin(), magnitudes.end(), 0.0F);
-    if (!steps_.empty()) weights_ = {positive, magnitudes.end()};
+    best_.offer(start_);
   }
 
   double best_scale() {
-    if (weights_.empty()) return best_.scale();
+    double first = 0.0;
+    for (std::size_t step = 0; step < steps_.size(); ++step) {
+      if (!weights_[steps_[step].side].empty()) first = std::max(first, event(step, 0));
+    }
+    if (first == 0.0) return best_.scale();
     // Every event lies below twice the first one.
-    const double first = steps_.front().per_weight * static_cast<double>(weights_.back());
     search(at(0.0), at(2.0 * first));
     return best_.scale();
   }
@@ -146,14 +193,16 @@ class Search {
     Point point{scale, {}, 0, start_};
     point.taken.reserve(steps_.size());
     for (const Step& step : steps_) {
-      const auto first = std::partition_point(weights_.begin(), weights_.end(), [&](float weight) {
+      const std::span<const float> weights = weights_[step.side];
+      const auto first = std::partition_point(weights.begin(), weights.end(), [&](float weight) {
         return step.per_weight * static_cast<double>(weight) < scale;
       });
-      const auto taken = static_cast<std::size_t>(weights_.end() - first);
+      const auto taken = static_cast<std::size_t>(weights.end() - first);
+      const TopSums::Sums sums = sums_[step.side].of(taken);
       point.taken.push_back(taken);
       point.events += taken;
-      point.fit.s1 += step.rise * sums_.of(taken);
-      point.fit.s2 += step.rise_of_square * static_cast<double>(taken);
+      point.fit.s1 += step.rise * sums.weights;
+      point.fit.s2 += step.rise_of_square * sums.mass;
     }
     return point;
   }
@@ -189,39 +238,46 @@ class Search {
     search(point, high);
   }
 
+  // The scale where the weight after the `taken` largest takes a step.
+  double event(std::size_t step, std::size_t taken) const noexcept {
+    const std::span<const float> weights = weights_[steps_[step].side];
+    return steps_[step].per_weight * static_cast<double>(weights[weights.size() - 1 - taken]);
+  }
+
   // Offers every fit in between, the events in falling order.
   void sweep(const Point& low, const Point& high) {
     std::vector<std::size_t> taken = high.taken;
-    const auto event = [&](std::size_t step) {
-      if (taken[step] == low.taken[step]) return -1.0;
-      return steps_[step].per_weight *
-             static_cast<double>(weights_[weights_.size() - 1 - taken[step]]);
+    const auto next_event = [&](std::size_t step) {
+      return taken[step] == low.taken[step] ? -1.0 : event(step, taken[step]);
     };
+    std::vector<double> events(steps_.size());
+    for (std::size_t step = 0; step < steps_.size(); ++step) events[step] = next_event(step);
     Fit fit = high.fit;
     for (std::size_t left = low.events - high.events; left > 0; --left) {
-      std::size_t next = 0;
-      for (std::size_t step = 1; step < steps_.size(); ++step) {
-        if (event(step) > event(next)) next = step;
-      }
-      fit.s1 +=
-          steps_[next].rise * static_cast<double>(weights_[weights_.size() - 1 - taken[next]]);
-      fit.s2 += steps_[next].rise_of_square;
+      const auto next =
+          static_cast<std::size_t>(std::max_element(events.begin(), events.end()) - events.begin());
+      const Step& step = steps_[next];
+      const std::span<const float> weights = weights_[step.side];
+      const std::size_t i = weights.size() - 1 - taken[next];
+      const double mass = importance_[step.side].empty() ? 1.0 : importance_[step.side][i];
+      fit.s1 += mass * step.rise * static_cast<double>(weights[i]);
+      fit.s2 += mass * step.rise_of_square;
       ++taken[next];
+      events[next] = next_event(next);
       best_.offer(fit);
     }
   }
 
-  std::span<const float> weights_;  // ascending, above zero
-  TopSums sums_;
+  std::vector<std::span<const float>> weights_;     // (sides) ascending, above zero
+  std::vector<std::span<const float>> importance_;  // (sides) of them, or empty
+  std::vector<TopSums> sums_;                       // (sides)
   std::vector<Step> steps_;
-  Fit start_;  // of all weights at the smallest level
+  Fit start_;  // of all weights at the levels nearest to zero
   Best best_;
 };
 
 }  // namespace
 
-double best_scale(std::span<const float> magnitudes, std::span<const float> level_magnitudes) {
-  return Search(magnitudes, level_magnitudes).best_scale();
-}
+double best_scale(std::span<const Side> sides) { return Search(sides).best_scale(); }
 
 }  // namespace lastbit

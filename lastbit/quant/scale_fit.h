@@ -1,19 +1,34 @@
 #pragma once
 
 #include <span>
+#include <vector>
+
+#include "lastbit/quant/codebook.h"
 
 namespace lastbit {
 
+/// Weights of one sign, as magnitudes, and the levels that they may take while a scale falls from
+/// infinity to 0. For weights below zero, weights and levels are both mirrored.
+struct Side {
+  std::span<const float> magnitudes;  ///< Ascending; in any order if there is one level.
+  std::span<const float> importance;  ///< Of each squared error, in the same order; empty: all 1.
+  std::span<const float> levels;      ///< Ascending: the one nearest to zero, and all above it.
+};
+
 /// The scale of the least-squares fit of scaled levels to weights: the global optimum over scales
-/// and codes, for levels that are symmetric about zero.
+/// and codes.
 ///
 /// Exact but for rounding in double. Between two scales of equal error, the larger one. No level
-/// becomes larger than the largest float: the scale is at most FLT_MAX / level_magnitudes.back().
+/// becomes larger than the largest float: the scale is at most FLT_MAX / the largest magnitude of
+/// a level.
 ///
-/// @param magnitudes        of the weights, ascending; in any order if there is one level.
-/// @param level_magnitudes  of the levels: {0, 1} for ternary, {1} for binary; not negative,
-///     ascending, distinct.
-/// @return 0 if all weights are 0.
-double best_scale(std::span<const float> magnitudes, std::span<const float> level_magnitudes);
+/// @return 0 if no scale brings the levels nearer to the weights than zeros are.
+double best_scale(std::span<const Side> sides);
+
+/// The same for a group of weights of either sign.
+/// @param importance  of each weight; empty: all 1.
+double best_scale(std::span<const float> weights,
+                  std::span<const float> importance,
+                  const Codebook& levels);
 
 }  // namespace lastbit

@@ -21,16 +21,23 @@ constexpr std::size_t kFewest = 400;
 // Counters of 32 bits leave room for the data in the nearest cache.
 constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
 
+// An integer that orders floats by value: positive floats are in the order of their bits, negative
+// ones in the reverse.
+std::uint32_t key(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t flip = (0U - (bits >> 31U)) | 0x80000000U;
+  return bits ^ flip;
+}
+
 std::size_t digit(float value, std::size_t pass) noexcept {
-  return (std::bit_cast<std::uint32_t>(value) >> (pass * kDigitBits)) & (kBuckets - 1);
+  return (key(value) >> (pass * kDigitBits)) & (kBuckets - 1);
 }
 
 }  // namespace
 
-// Positive floats are in the order of their bits, read as integers.
-std::span<float> sort_magnitudes(std::span<float> values, std::span<float> scratch) {
+std::span<float> sort_floats(std::span<float> values, std::span<float> scratch) {
   if (values.size() < kFewest || values.size() > kMost) {
-    std::sort(values.begin(), values.end());
+    std::sort(values.begin(), values.end(), [](float a, float b) { return key(a) < key(b); });
     return values;
   }
   std::array<std::array<std::uint32_t, kBuckets>, kPasses> next{};
@@ -48,6 +55,12 @@ std::span<float> sort_magnitudes(std::span<float> values, std::span<float> scrat
     std::swap(from, to);
   }
   return from;
+}
+
+void sort_weighted(std::vector<WeightedValue>& values) {
+  std::sort(values.begin(), values.end(), [](const WeightedValue& a, const WeightedValue& b) {
+    return a.value != b.value ? a.value < b.value : a.importance < b.importance;
+  });
 }
 
 }  // namespace lastbit

@@ -1,15 +1,26 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 namespace lastbit {
 
-/// Sorts magnitudes in ascending order: a radix sort on their bits, three passes of 11 bits, where
-/// there are enough of them to pay for its counters.
+/// Sorts in ascending order, -0 before 0: a radix sort on the bits, three passes of 11, where there
+/// are enough values to pay for its counters.
 ///
-/// @param values   none negative (not -0 either), none NaN. Its content is lost.
+/// @param values   none NaN. Its content is lost.
 /// @param scratch  as large as `values`.
 /// @return the sorted numbers, which lie in `values` or in `scratch`.
-std::span<float> sort_magnitudes(std::span<float> values, std::span<float> scratch);
+std::span<float> sort_floats(std::span<float> values, std::span<float> scratch);
+
+/// A value and what its squared error counts for.
+struct WeightedValue {
+  float value;
+  float importance;
+};
+
+/// Sorts by value, and among equal values by importance, so that sums in this order do not depend
+/// on the order before.
+void sort_weighted(std::vector<WeightedValue>& values);
 
 }  // namespace lastbit

@@ -22,6 +22,7 @@ std::vector<T> transpose(std::span<const T> from, std::size_t rows, std::size_t 
 // and is the first of the matrix (the last where it is transposed).
 bool scales_rows(const LowBitTensor& tensor, std::size_t rows, bool transposed) {
   if (tensor.scales.size() == 1) return true;
+  if (tensor.group != 0) return false;
   const std::size_t axis = transposed ? tensor.shape.size() - 1 : 0;
   return tensor.scales.size() == rows && tensor.scale_shape.size() == tensor.shape.size() &&
          tensor.scale_shape[axis] == static_cast<std::int64_t>(rows);

@@ -38,15 +38,15 @@ std::string call(const std::function<void(Graph&)>& change) {
     for (const Node& n : graph.nodes) {
       w.add_message(1, node(n.name, n.op, n.inputs, n.outputs, [&](pbf_writer& more) {
                       more.add_string(7, n.domain);
-                      const auto shape = n.attributes.find("shape");
-                      if (shape == n.attributes.end()) return;
-                      more.add_message(
-                          5, message([&](pbf_writer& a) {
-                            a.add_string(1, "shape");
-                            for (const std::int64_t size : std::get<Ints>(shape->second))
-                              a.add_int64(8, size);
-                            a.add_int32(20, 7);
-                          }));
+                      for (const auto& [key, values] : n.attributes) {
+                        more.add_message(
+                            5,
+                            message([&, name = key, ints = std::get<Ints>(values)](pbf_writer& a) {
+                              a.add_string(1, name);
+                              for (const std::int64_t value : ints) a.add_int64(8, value);
+                              a.add_int32(20, 7);
+                            }));
+                      }
                     }));
     }
     for (const auto& [name, plain] : graph.initializers) {
@@ -113,6 +113,55 @@ TEST(DecodeCall, WhosePartsDoNotFitIsRefused) {
   refuse([](Graph& g) { g.nodes[0].attributes["shape"] = Ints{-6}; }, "shape [-6]");
   refuse([](Graph& g) { g.nodes[0].attributes.clear(); }, "shape []");
   refuse([](Graph& g) { g.nodes[0].inputs.pop_back(); }, "expected 4 inputs");
+}
+
+// Two channels of three weights, in groups of two.
+void by_group(Graph& graph) {
+  graph.nodes[0].op = "DecodeGroups";
+  graph.nodes[0].attributes = {{"shape", Ints{3, 2}}, {"group", Ints{2}}, {"layout", Ints{3, 1}}};
+  graph.initializers.insert_or_assign("scales",
+                                      Tensor::floats({2, 2, 1}, std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST(DecodeGroupsCall, BecomesALowBitInitializer) {
+  const Graph graph = parse(call(by_group));
+  EXPECT_TRUE(graph.nodes.empty());
+  EXPECT_EQ(graph.initializers.size(), 1U);
+  // Codes 2 0 1 1 2 1; the last row is the second group of both channels.
+  EXPECT_THAT(decode(*graph.find_initializer("w")).as_floats(),
+              ElementsAre(1.0F, -3.0F, 0.0F, 0.0F, 2.0F, 0.0F));
+}
+
+TEST(DecodeGroupsCall, WhosePartsDoNotFitIsRefused) {
+  const auto refuse = [](const std::function<void(Graph&)>& change, const std::string& words) {
+    const auto both = [&](Graph& graph) {
+      by_group(graph);
+      change(graph);
+    };
+    EXPECT_THAT([&] { return parse(call(both)); },
+                ThrowsMessage<FormatError>(::testing::AllOf(
+                    HasSubstr("node 'decode' (lastbit.v1.DecodeGroups)"), HasSubstr(words))));
+  };
+  const auto set = [](const std::string& name, const Ints& values) {
+    return [=](Graph& graph) { graph.nodes[0].attributes[name] = values; };
+  };
+  refuse(set("group", {}), "'group' is []");
+  refuse(set("group", {2, 2}), "'group' is [2, 2]");
+  refuse(set("group", {0}), "'group' is [0]");
+  refuse(set("group", {-2}), "'group' is [-2]");
+  refuse(set("group", {4}), "groups of 4 weights, expected 1 to 3");
+  refuse(set("group", {3}), "expected [2, 1, 1] for groups of 3 weights");
+  refuse(set("layout", {3}), "'layout' [3]");
+  refuse(set("layout", {3, 2}), "do not fit a tensor of shape [3, 2]");
+  refuse(set("layout", {-3, -1}), "do not fit a tensor of shape [3, 2]");
+  refuse(set("layout", {1LL << 62, 1LL << 62}), "do not fit a tensor of shape [3, 2]");
+  refuse([](Graph& g) { g.nodes[0].attributes.erase("group"); }, "'group' is []");
+  refuse([](Graph& g) { g.initializers.insert_or_assign("scales", ramp({4})); }, "expected rank 3");
+  refuse(
+      [](Graph& g) {
+        g.initializers.insert_or_assign("scales", ramp({2, 2, 2}));
+      },
+      "expected [2, 2, 1]");
 }
 
 TEST(DecodeCall, OfAComputedValueIsRefused) {

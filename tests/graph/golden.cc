@@ -70,7 +70,48 @@ INSTANTIATE_TEST_SUITE_P(Version1,
                            return std::string(file.param).find("call") == 3 ? "Call" : "Inline";
                          });
 
+// [3, 2] with channels last, in groups of 2 and 1 of each channel's three weights.
+Graph golden_groups() {
+  Graph graph;
+  graph.name = "golden";
+  graph.inputs = {{"x", DType::kFloat, {{-1, "batch"}, {3}}}};
+  graph.outputs = {{"y", DType::kFloat, {{-1, "batch"}, {2}}}};
+  graph.initializers.emplace("only",
+                             LowBitTensor{.shape = {3, 2},
+                                          .codebook = Codebook({-1, 0, 0.5F, 1}),
+                                          .scale_shape = {2, 2, 1},
+                                          .scales = {0.5F, 0.1F, 2.0F, 4.0F},
+                                          .packed = {0 + 4 * 1 + 16 * 2 + 64 * 3, 3 + 4 * 2},
+                                          .set = "levels:-1,0,0.5,1/group:2",
+                                          .group = 2,
+                                          .layout = {3, 2, 1}});
+  graph.nodes = {{"one", "MatMul", "", {"x", "only"}, {"y"}, {}}};
+  return graph;
+}
+
+class GoldenGroups : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenGroups, FileDecodesToTheseFloats) {
+  const std::string bytes = contents(GetParam());
+  const Graph graph = parse_onnx(std::as_bytes(std::span(bytes)));
+  EXPECT_THAT(decode(*graph.find_initializer("only")).as_floats(),
+              ElementsAre(-0.5F, 0.0F, 0.25F, 2.0F, 0.1F, 2.0F));
+  EXPECT_EQ(graph.initializers, golden_groups().initializers);
+}
+
+INSTANTIATE_TEST_SUITE_P(Version1,
+                         GoldenGroups,
+                         ::testing::Values("v1-groups-call.onnx", "v1-groups-inline.onnx"),
+                         [](const auto& file) {
+                           return std::string(file.param).find("call") != std::string::npos
+                                      ? "Call"
+                                      : "Inline";
+                         });
+
 TEST(Golden, IsWhatTheWriterGivesToday) {
+  EXPECT_TRUE(serialize_onnx(golden_groups()) == contents("v1-groups-call.onnx"));
+  EXPECT_TRUE(serialize_onnx(golden_groups(), {.inline_decode = true}) ==
+              contents("v1-groups-inline.onnx"));
   EXPECT_TRUE(serialize_onnx(golden_graph()) == contents("v1-call.onnx"));
   EXPECT_TRUE(serialize_onnx(golden_graph(), {.inline_decode = true}) ==
               contents("v1-inline.onnx"));

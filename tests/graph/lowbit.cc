@@ -1,5 +1,6 @@
 #include "lastbit/graph/lowbit.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -102,6 +103,65 @@ TEST(LowBitTensor, RefusesShapesThatItsCodesDoNotFill) {
   tensor = ternary();
   tensor.packed[1] = 243;
   EXPECT_THROW(check_lowbit(tensor), FormatError);
+}
+
+LowBitTensor grouped() {
+  return random_lowbit({2, 3, 5}, 1, {-1, 0, 1}, Granularity::kGroup, "ternary/group:4", 1, 4);
+}
+
+TEST(LowBitTensor, ComesBackFromPackingByGroup) {
+  for (const int axis : {0, 1, 2}) {
+    for (const std::int64_t group : {1, 4, 5, 1000}) {
+      const LowBitTensor packed =
+          random_lowbit({3, 5, 7}, axis, {-1, 0, 1}, Granularity::kGroup, "some", 1, group);
+      const Quantized back = unpack_lowbit(packed);
+      EXPECT_EQ(back.per, Granularity::kGroup);
+      EXPECT_EQ(back.layout, channel_layout(packed.shape, axis));
+      EXPECT_EQ(back.group, std::min(group, 105 / packed.shape[static_cast<std::size_t>(axis)]));
+      EXPECT_EQ(pack_lowbit(back, packed.shape, axis, packed.set), packed);
+    }
+  }
+}
+
+TEST(LowBitTensor, DecodesToLevelTimesScaleOfItsGroup) {
+  const Quantized quantized{.levels = Codebook({0, 1}),
+                            .per = Granularity::kGroup,
+                            .layout = {3, 2, 1},
+                            .scales = {1, 2, 3, 4},
+                            .codes = {1, 1, 1, 1, 1, 1},
+                            .squared_error = 0.0,
+                            .group = 2};
+  const LowBitTensor packed = pack_lowbit(quantized, {3, 2}, 1, "");
+  EXPECT_EQ(packed.scale_shape, (Shape{2, 2, 1}));
+  EXPECT_THAT(decode(packed).as_floats(), ::testing::ElementsAre(1, 3, 1, 3, 2, 4));
+}
+
+TEST(LowBitTensor, RefusesGroupsThatDoNotFit) {
+  const auto refuse = [](const LowBitTensor& tensor, const std::string& words) {
+    EXPECT_THAT([&] { check_lowbit(tensor); }, ThrowsMessage<FormatError>(HasSubstr(words)));
+  };
+  check_lowbit(grouped());
+  LowBitTensor tensor = grouped();
+  tensor.group = -1;
+  refuse(tensor, "groups of -1 weights, expected 1 to 10");
+  tensor.group = 11;
+  refuse(tensor, "groups of 11 weights, expected 1 to 10");
+  tensor.group = 5;
+  refuse(tensor, "scales of shape [3, 3, 1], expected [3, 2, 1] for groups of 5 weights");
+  for (const ChannelLayout& layout : {ChannelLayout{2, 3, 4},
+                                      ChannelLayout{-2, 3, -5},
+                                      ChannelLayout{0, 3, 5},
+                                      ChannelLayout{std::int64_t{1} << 62, 3, 16}}) {
+    tensor = grouped();
+    tensor.layout = layout;
+    refuse(tensor, "do not fit a tensor of shape [2, 3, 5]");
+  }
+  tensor = grouped();
+  tensor.scale_shape = {9};
+  refuse(tensor, "scales of shape [9], expected [3, 3, 1]");
+  tensor = grouped();
+  tensor.scales.pop_back();
+  refuse(tensor, "expected 9 scales, got 8");
 }
 
 }  // namespace

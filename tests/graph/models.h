@@ -19,21 +19,24 @@ inline Tensor ramp(Shape shape) {
   return Tensor::floats(std::move(shape), values);
 }
 
-/// Random codes; scales 0.5, 0.75, ...
+/// Random codes; scales 0.5, 0.75, ... `group` is the size of groups for kGroup, else 0.
 inline LowBitTensor random_lowbit(Shape shape,
                                   int axis,
                                   std::vector<float> levels,
                                   Granularity per,
                                   std::string set,
-                                  std::uint64_t seed = 1) {
+                                  std::uint64_t seed = 1,
+                                  std::int64_t group = 0) {
   Random random(seed);
   Quantized quantized{.levels = Codebook(std::move(levels)),
                       .per = per,
                       .layout = channel_layout(shape, axis),
                       .scales = {},
-                      .codes = {}};
-  const std::int64_t scales = per == Granularity::kChannel ? quantized.layout.channels : 1;
-  for (std::int64_t i = 0; i < scales; ++i) {
+                      .codes = {},
+                      .squared_error = 0.0,
+                      .group = group};
+  const std::size_t scales = scale_count(per, quantized.layout, group);
+  for (std::size_t i = 0; i < scales; ++i) {
     quantized.scales.push_back(0.5F + 0.25F * static_cast<float>(i));
   }
   const auto radix = static_cast<std::uint64_t>(quantized.levels.size());
@@ -66,6 +69,20 @@ inline Graph small_graph() {
       {"flatten", "Flatten", "", {"b"}, {"c"}, {}},
       {"fc", "Gemm", "", {"c", "fc.weight"}, {"y"}, {{"transB", std::int64_t{1}}}},
   };
+  return graph;
+}
+
+/// The same with weights whose scales are by group: the convolution's with channels first, in
+/// groups of 4, 4 and 1; the matrix's with channels last, in groups of 3, 3 and 2.
+inline Graph grouped_graph() {
+  Graph graph = small_graph();
+  graph.initializers.insert_or_assign(
+      "conv.weight",
+      random_lowbit({2, 1, 3, 3}, 0, {-1, 0, 1}, Granularity::kGroup, "ternary/group:4", 2, 4));
+  graph.initializers.insert_or_assign(
+      "fc.weight",
+      random_lowbit({8, 3}, 1, {-1, 0, 0.5F, 1}, Granularity::kGroup, "any/group:3", 3, 3));
+  graph.nodes.back().attributes.clear();
   return graph;
 }
 

@@ -23,9 +23,15 @@ bool refused(const std::string& bytes) {
   }
 }
 
-class Corruption : public ::testing::TestWithParam<bool> {
+struct Form {
+  bool inline_body;
+  bool by_group;
+};
+
+class Corruption : public ::testing::TestWithParam<Form> {
  protected:
-  std::string bytes_ = serialize_onnx(small_graph(), {.inline_decode = GetParam()});
+  std::string bytes_ = serialize_onnx(GetParam().by_group ? grouped_graph() : small_graph(),
+                                      {.inline_decode = GetParam().inline_body});
 };
 
 TEST_P(Corruption, OfACutFileIsRefused) {
@@ -71,9 +77,14 @@ TEST_P(Corruption, OfManyBytesIsSurvived) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(BothForms, Corruption, ::testing::Bool(), [](const auto& form) {
-  return form.param ? "Inline" : "Call";
-});
+INSTANTIATE_TEST_SUITE_P(
+    EveryForm,
+    Corruption,
+    ::testing::Values(Form{false, false}, Form{true, false}, Form{false, true}, Form{true, true}),
+    [](const auto& form) {
+      return std::string(form.param.inline_body ? "Inline" : "Call") +
+             (form.param.by_group ? "ByGroup" : "");
+    });
 
 TEST(Corruption, RandomBytesAreRefused) {
   Random random(1);

@@ -162,6 +162,20 @@ TEST(OnnxRoundTrip, WorksForEveryRadix) {
   }
 }
 
+TEST(OnnxRoundTrip, WorksForScalesByGroup) {
+  for (std::int64_t opset = kOldestOpset; opset <= kNewestOpset; ++opset) {
+    Graph graph = grouped_graph();
+    graph.opset = opset;
+    expect_same(parse(serialize_onnx(graph)), graph);
+    expect_same(parse(serialize_onnx(graph, {.inline_decode = true})), graph);
+    // Both functions in one file.
+    graph.initializers.emplace(
+        "other", random_lowbit({3, 8}, 1, {-1, 0, 1}, Granularity::kChannel, "ternary/channel"));
+    expect_same(parse(serialize_onnx(graph)), graph);
+    expect_same(parse(serialize_onnx(graph, {.inline_decode = true})), graph);
+  }
+}
+
 TEST(OnnxRoundTrip, WorksForEveryOpset) {
   for (std::int64_t opset = kOldestOpset; opset <= kNewestOpset; ++opset) {
     Graph graph = small_graph();

@@ -14,6 +14,11 @@
 namespace lastbit {
 namespace {
 
+double best_scale(const std::vector<float>& magnitudes, const std::vector<float>& levels) {
+  const Side side{magnitudes, {}, levels};
+  return lastbit::best_scale(std::span(&side, 1));
+}
+
 // ||w||^2 - error of the nearest levels at `scale`.
 double gain_at(const std::vector<float>& magnitudes,
                const std::vector<float>& levels,
@@ -123,7 +128,7 @@ TEST(BestScale, IsZeroForZeros) {
   }
 }
 
-TEST(SortMagnitudes, AgreesWithTheStandardSort) {
+TEST(SortFloats, AgreesWithTheStandardSort) {
   for (int kind = 0; kind < 4; ++kind) {
     for (const std::size_t count : {0, 1, 2, 399, 400, 401, 5000, 70000}) {
       SCOPED_TRACE(testing::Message() << "kind " << kind << ", count " << count);
@@ -132,13 +137,13 @@ TEST(SortMagnitudes, AgreesWithTheStandardSort) {
       Random random(6);
       random.shuffle(std::span(values));
       std::vector<float> scratch(count);
-      const auto sorted = sort_magnitudes(values, scratch);
+      const auto sorted = sort_floats(values, scratch);
       EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
     }
   }
 }
 
-TEST(SortMagnitudes, OrdersDenormalAndHugeNumbers) {
+TEST(SortFloats, OrdersDenormalAndHugeNumbers) {
   std::vector<float> values;
   for (int i = 0; i < 500; ++i) {
     values.push_back(std::numeric_limits<float>::max() / static_cast<float>(1 + i % 7));
@@ -147,7 +152,7 @@ TEST(SortMagnitudes, OrdersDenormalAndHugeNumbers) {
   auto expected = values;
   std::sort(expected.begin(), expected.end());
   std::vector<float> scratch(values.size());
-  const auto sorted = sort_magnitudes(values, scratch);
+  const auto sorted = sort_floats(values, scratch);
   EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
 }
 

@@ -63,7 +63,8 @@ class Generator {
 
   std::string weights(const Shape& shape, int axis) {
     const std::string name = constant(shape);
-    constexpr const char* kSets[] = {"ternary", "binary/channel", "shift:1/channel"};
+    constexpr const char* kSets[] = {
+        "ternary", "binary/channel", "shift:1/channel", "ternary/group:5", "kmeans:3"};
     if (below(2) == 0) return name;
     const auto projector = parse_projector(kSets[random_.below(std::size(kSets))]);
     Initializer& initializer = graph_.initializers.find(name)->second;

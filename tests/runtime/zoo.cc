@@ -34,7 +34,10 @@ INSTANTIATE_TEST_SUITE_P(Zoo,
                                          "ternary/tensor",
                                          "ternary/channel",
                                          "shift:1/none",
-                                         "shift:2/channel"));
+                                         "shift:2/channel",
+                                         "ternary/group:16",
+                                         "levels:-1,0,0.5,1/group:7",
+                                         "kmeans:5"));
 
 TEST(Zoo, RunsAtOddSizesAndBatches) {
   Random random(2);

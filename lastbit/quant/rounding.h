@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "lastbit/quant/codebook.h"
+
+namespace lastbit {
+
+/// Rounds weights to the nearest of scaled levels, as they are decoded: in float.
+class Rounding {
+ public:
+  /// @param scale  not negative, and such that no level times it overflows.
+  Rounding(const Codebook& levels, float scale);
+
+  /// Gives each weight the code of its nearest level; ties as `Codebook::nearest` settles them. At
+  /// scale 0 all get the code of the level nearest to zero.
+  /// @param codes  (weights.size())
+  /// @return ||weights - decoded||^2, in double
+  double round(std::span<const float> weights, std::span<Code> codes) const;
+
+ private:
+  double error(std::span<const float> weights, const Code* codes) const noexcept;
+
+  std::vector<float> thresholds_;  // (size - 1) the least float that goes to the level above
+  std::vector<double> values_;     // (size) decoded levels
+  bool zero_;
+  Code nearest_zero_;
+};
+
+}  // namespace lastbit
