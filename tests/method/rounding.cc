@@ -46,6 +46,9 @@ TEST_P(Rounding, IsTheDecodedProjectionBitForBit) {
   const std::vector<float> result = vector_of(to);
   EXPECT_EQ(std::vector<float>(result.begin() + 3, result.end()), decoded(projection));
   EXPECT_EQ(std::vector<float>(result.begin(), result.begin() + 3), (std::vector<float>(3, 9.0F)));
+  torch::Tensor by_tensors = torch::full_like(from, 9.0F);
+  apply_by_tensors(stairs, from, by_tensors);
+  EXPECT_EQ(vector_of(by_tensors), result);
   EXPECT_EQ(codes(stairs, from), projection.codes);
   // The sum of 2048 squares in another order.
   EXPECT_NEAR(squared_error(layer, projection, from),
@@ -65,7 +68,17 @@ INSTANTIATE_TEST_SUITE_P(Layouts,
                                          Case{"shift:2", {1, 2, 1024}},
                                          Case{"shift:2/none", {1, 8, 256}},
                                          Case{"shift:2/channel", {1, 8, 256}},
-                                         Case{"shift:2/channel", {256, 8, 1}}));
+                                         Case{"shift:2/channel", {256, 8, 1}},
+                                         Case{"pow2:3", {1, 8, 256}},
+                                         Case{"pow2:3/none", {1, 8, 256}},
+                                         Case{"uniform:2/channel", {1, 8, 256}},
+                                         Case{"uniform:4", {1, 8, 256}},
+                                         Case{"levels:-3,-1,0,0.5,2", {1, 8, 256}},
+                                         Case{"levels:-3,-1,0,0.5,2/channel", {256, 8, 1}},
+                                         Case{"kmeans:5", {1, 8, 256}},
+                                         Case{"binary/group:32", {1, 8, 256}},
+                                         Case{"ternary/group:32", {1, 8, 256}},
+                                         Case{"shift:2/group:64", {1, 8, 256}}));
 
 TEST(Nearest, SettlesTiesAsTheCodebookDoes) {
   const std::vector<float> levels = {-4, -2, -1, 0, 1, 3};
@@ -88,19 +101,13 @@ TEST(Nearest, SettlesTiesAsTheCodebookDoes) {
 
 TEST(Nearest, RefusesGroupsThatAreNoRunsOfMemory) {
   const ConstrainedWeight layer{
-      .name = "fc1", .layout = {1, 2, 6}, .set = parse_projector("ternary")};
-  Quantized fitted = layer.set->project(random_values(12, 1), layer.layout);
-  fitted.per = Granularity::kGroup;
-  fitted.scales.assign(4, 1.0F);
-  fitted.group = 3;
-  EXPECT_EQ(nearest(layer, fitted).groups.count(), 4);
-  fitted.group = 4;
+      .name = "fc1", .layout = {1, 2, 6}, .set = parse_projector("ternary/group:4")};
   try {
-    nearest(layer, fitted);
+    nearest(layer, layer.set->project(random_values(12, 1), layer.layout));
     FAIL() << "expected InputError";
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),
-                 "[method] layer 'fc1' has codebook ternary/tensor and channels of 1 x 6 weights; "
+                 "[method] layer 'fc1' has codebook ternary/group:4 and channels of 1 x 6 weights; "
                  "a method that rounds in each step expects one run of memory, a multiple of the "
                  "group");
   }

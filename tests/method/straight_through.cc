@@ -183,7 +183,8 @@ TEST(TernaryWeightNetwork, HasTheKnownFiguresOnNormalWeights) {
 }
 
 TEST(TrainedTernary, LearnsBothLevelsAndScalesTheGradientByRegion) {
-  const auto ttq = make("ttq", {{"max-share", "0.25"}, {"level-gradient", "sum"}});
+  const auto ttq = make(
+      "ttq", {{"max-share", "0.25"}, {"level-gradient", "sum"}, {"latent-gradient", "scaled"}});
   // d = 0.5, Wp = (2 + 1) / 2, Wn = 0.75
   Weights weights = one_layer({2.0F, 1.0F, -0.75F, 0.5F, -0.5F}, "ternary");
   ttq->begin(weights);
@@ -203,7 +204,7 @@ TEST(TrainedTernary, LearnsBothLevelsAndScalesTheGradientByRegion) {
 }
 
 TEST(TrainedTernary, BalancesTheLevelsGradientAndPassesTheOtherStraight) {
-  const auto ttq = make("ttq", {{"latent-gradient", "straight"}});
+  const auto ttq = make("ttq");
   Weights weights = one_layer({1.0F, -1.0F, 2.0F, -2.0F}, "ternary");
   ttq->begin(weights);
   step(*ttq, weights, {1.0F, 1.0F, 1.0F, 1.0F}, 0.25);
