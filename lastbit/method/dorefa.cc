@@ -40,7 +40,9 @@ class DoReFa final : public StraightThrough {
 
   void start() override {
     StraightThrough::start();
-    slopes_ = torch::empty_like(weights().value);
+    for (std::size_t i = 0; i < layers(); ++i) {
+      if (!is_binary(layer(i))) slopes_ = torch::empty_like(weights().value);
+    }
   }
 
   void prepare(std::size_t i, LayerRounding& rounding) override {
@@ -76,6 +78,7 @@ class DoReFa final : public StraightThrough {
   void chain(const Progress& /*at*/,
              const torch::Tensor& latent,
              torch::Tensor& gradient) override {
+    if (!slopes_.defined()) return;
     torch::tanh_out(slopes_, latent);
     slopes_.square_().neg_().add_(1.0);
     for (std::size_t i = 0; i < layers(); ++i) {
@@ -96,7 +99,7 @@ class DoReFa final : public StraightThrough {
     gradient.mul_(slopes_);
   }
 
-  torch::Tensor slopes_;  // (total) scratch: dw/dv
+  torch::Tensor slopes_;  // (total) scratch: dw/dv; none where all are binary
 };
 
 }  // namespace

@@ -29,20 +29,19 @@ double total_of(const Lanes& lanes) {
   return result;
 }
 
-LASTBIT_VECTORIZE void add_above(
-    const float* __restrict w, std::int64_t count, float least, float* sums, float* counts) {
-  for (std::int64_t i = 0; i + kLanes <= count; i += kLanes) {
+// Magnitudes above `least`: their sum, and after it their count.
+LASTBIT_VECTORIZE void add_above(const float* __restrict w,
+                                 std::int64_t rows,
+                                 float least,
+                                 float* __restrict sums,
+                                 float* __restrict counts) {
+  for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-      const float magnitude = std::abs(w[i + lane]);
-      const bool above = magnitude > least;
-      sums[lane] += above ? magnitude : 0.0F;
-      counts[lane] += above ? 1.0F : 0.0F;
+      const float magnitude = std::abs(w[row * kLanes + lane]);
+      const float above = magnitude > least ? 1.0F : 0.0F;
+      sums[lane] += magnitude * above;
+      counts[lane] += above;
     }
-  }
-  for (std::int64_t i = count - count % kLanes; i < count; ++i) {
-    const float magnitude = std::abs(w[i]);
-    sums[0] += magnitude > least ? magnitude : 0.0F;
-    counts[0] += magnitude > least ? 1.0F : 0.0F;
   }
 }
 
@@ -159,7 +158,12 @@ std::vector<double> mean_magnitudes(const Groups& groups,
     Lanes sums{};
     Lanes counts{};
     const float least = thresholds.empty() ? -1.0F : thresholds[group];
-    add_above(block, block_size, least, sums.data(), counts.data());
+    add_above(block, block_size / kLanes, least, sums.data(), counts.data());
+    for (std::int64_t i = block_size - block_size % kLanes; i < block_size; ++i) {
+      const float magnitude = std::abs(block[i]);
+      sums[0] += magnitude > least ? magnitude : 0.0F;
+      counts[0] += magnitude > least ? 1.0F : 0.0F;
+    }
     totals[group].sum += total_of(sums);
     totals[group].count += total_of(counts);
   });

@@ -150,6 +150,7 @@ MethodInfo parq_method() {
                 {"epochs", "200"},
                 {"optimizer", "sgd"},
                 {"momentum", "0.9"},
+                {"learning-rate", "0.1*0.1@60epochs"},
                 {"weight-decay", "2e-4"},
                 {"finish-epochs", "0"}},
       .make = [](const Settings& settings) -> std::unique_ptr<Method> {

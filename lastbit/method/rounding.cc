@@ -94,21 +94,6 @@ void apply_row(const Staircase& stairs, const float* w, float* out) {
   }
 }
 
-void apply_elsewhere(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to) {
-  const torch::Tensor w = grouped(stairs.groups, from);
-  torch::Tensor out = grouped(stairs.groups, to);
-  const auto rows = [&](const std::vector<float>& values) {
-    return torch::tensor(values).to(from.device()).view({-1, 1, stairs.groups.count(), 1});
-  };
-  const torch::Tensor least = rows(stairs.thresholds);
-  const torch::Tensor value = rows(stairs.values);
-  torch::Tensor result = value[0].expand_as(w);
-  for (std::int64_t k = 0; k < least.size(0); ++k) {
-    result = torch::where(w >= least[k], value[k + 1], result);
-  }
-  out.copy_(result);
-}
-
 }  // namespace
 
 Staircase::Staircase(const Groups& where, std::size_t steps)
@@ -148,7 +133,7 @@ std::vector<Staircase> nearest(const std::vector<ConstrainedWeight>& layers,
 
 void apply(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to) {
   if (!from.is_cpu()) {
-    apply_elsewhere(stairs, from, to);
+    apply_by_tensors(stairs, from, to);
     return;
   }
   const ChannelLayout& layout = stairs.groups.layout;
@@ -171,6 +156,21 @@ void apply(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to
 
 void apply(const std::vector<Staircase>& stairs, const torch::Tensor& from, torch::Tensor& to) {
   for (const Staircase& one : stairs) apply(one, from, to);
+}
+
+void apply_by_tensors(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to) {
+  const torch::Tensor w = grouped(stairs.groups, from);
+  torch::Tensor out = grouped(stairs.groups, to);
+  const auto rows = [&](const std::vector<float>& values) {
+    return torch::tensor(values).to(from.device()).view({-1, 1, stairs.groups.count(), 1});
+  };
+  const torch::Tensor least = rows(stairs.thresholds);
+  const torch::Tensor value = rows(stairs.values);
+  torch::Tensor result = value[0].expand_as(w);
+  for (std::int64_t k = 0; k < least.size(0); ++k) {
+    result = torch::where(w >= least[k], value[k + 1], result);
+  }
+  out.copy_(result);
 }
 
 std::vector<Code> codes(const Staircase& stairs, const torch::Tensor& flat) {

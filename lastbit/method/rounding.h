@@ -47,6 +47,9 @@ std::vector<Staircase> nearest(const std::vector<ConstrainedWeight>& layers,
 void apply(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to);
 void apply(const std::vector<Staircase>& stairs, const torch::Tensor& from, torch::Tensor& to);
 
+/// The same by tensor operations, on any device.
+void apply_by_tensors(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to);
+
 /// The number of thresholds that are at most the weight, for each weight of the layer in `flat`
 /// (total).
 std::vector<Code> codes(const Staircase& stairs, const torch::Tensor& flat);

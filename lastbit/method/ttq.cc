@@ -39,7 +39,7 @@ LASTBIT_VECTORIZE void add_slopes(const float* __restrict v,
 
 struct Options {
   double threshold = 0.05;
-  bool scales_gradient = true;
+  bool scales_gradient = false;
   bool starts_at_one = false;
   bool sums = false;
 };
@@ -168,7 +168,7 @@ MethodInfo ttq_method() {
       .summary = "trained ternary quantization (Zhu et al. 2017)",
       .options = {{"max-share", "0.05", "below which weights become 0, as a share of the largest"},
                   {"latent-gradient",
-                   "scaled",
+                   "straight",
                    "how it reaches the latent weights: scaled by the levels as in the paper, "
                    "or straight as in its authors' code"},
                   {"level-gradient",
@@ -181,6 +181,8 @@ MethodInfo ttq_method() {
                 {"level-gradient", "sum"},
                 {"start", "one"},
                 {"optimizer", "sgd"},
+                {"learning-rate", "0.1*0.1@50epochs"},
+                {"epochs", "160"},
                 {"batch", "128"},
                 {"weight-decay", "2e-4"},
                 {"finish-epochs", "0"}},

@@ -79,5 +79,15 @@ TEST(SaveAndStep, SavesTheValueAndMovesItAgainstTheGradient) {
   }
 }
 
+TEST(Blend, MovesFromOneTensorTowardTheOther) {
+  for (const std::int64_t size : {0, 1, 3, 15, 16, 17, 1000}) {
+    SCOPED_TRACE(size);
+    const torch::Tensor from = torch::arange(size, torch::kFloat32);
+    torch::Tensor value = from + 8.0F;
+    blend(value, from, 0.25);
+    EXPECT_TRUE(torch::equal(value, from + 2.0F));
+  }
+}
+
 }  // namespace
 }  // namespace lastbit

@@ -73,8 +73,8 @@ std::vector<std::string> sets_for(std::string_view method) {
   if (method == "bwn") return {"binary/channel", "binary", "binary/channel"};
   if (method == "twn") return {"ternary/channel", "ternary", "ternary/channel"};
   if (method == "ttq") return {"ternary", "ternary", "ternary"};
-  if (method == "lsq" || method == "dorefa") return {"ternary/channel", "binary", "ternary"};
-  if (method == "inq") return {"ternary/channel", "binary/none", "shift:2"};
+  if (method == "lsq" || method == "dorefa") return {"uniform:2/channel", "binary", "ternary"};
+  if (method == "inq") return {"pow2:2/channel", "binary/none", "shift:2"};
   const bool by_tanh = method == "md-tanh" || method == "md-tanh-s" || method == "gd-tanh";
   return {"ternary/channel", "binary", by_tanh ? "ternary" : "shift:2"};
 }
