@@ -1,8 +1,9 @@
 # LibTorch: Debian's package by default, any other through CMAKE_PREFIX_PATH or Torch_DIR.
 #
 # Makes one target, lastbit::torch, whose headers are system headers.
-find_package(Torch REQUIRED)
-find_package(Threads REQUIRED)
+# Global, so that projects that add this one as a folder can link what uses it.
+find_package(Torch REQUIRED GLOBAL)
+find_package(Threads REQUIRED GLOBAL)
 
 add_library(lastbit_torch INTERFACE)
 add_library(lastbit::torch ALIAS lastbit_torch)

@@ -124,7 +124,7 @@ int run(const std::string& path) {
   for (std::int64_t step = 0; step < kSteps; ++step) {
     const Spirals batch = batch_of(train);
     squeezer.step([&] {
-      const torch::Tensor loss = loss_on(net, batch);
+      torch::Tensor loss = loss_on(net, batch);
       loss.backward();
       return loss;
     });

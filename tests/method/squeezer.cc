@@ -143,7 +143,7 @@ TEST(Squeezer, CallsTheHooksInTheirOrderWithoutGradients) {
   const auto backward = [&] {
     EXPECT_TRUE(torch::GradMode::is_enabled());
     diary.calls.emplace_back("backward");
-    const torch::Tensor loss = (w * static_cast<float>(++calls)).sum();
+    torch::Tensor loss = (w * static_cast<float>(++calls)).sum();
     loss.backward();
     return loss;
   };
@@ -190,7 +190,7 @@ TEST(Squeezer, LowersAllLearningRatesForTheStepAlone) {
   Squeezer squeezer(one(w), std::make_unique<Diary>(diary), optimizer, {.steps = 2});
   const torch::Tensor before = w.detach().clone();
   squeezer.step([&] {
-    const torch::Tensor loss = w.sum() + bias.sum();
+    torch::Tensor loss = w.sum() + bias.sum();
     loss.backward();
     return loss;
   });
@@ -208,7 +208,7 @@ TEST(Squeezer, ForgetsMomentumAfterARoundWhereTheMethodWantsThat) {
     Squeezer squeezer(
         one(w), std::make_unique<Diary>(diary), optimizer, {.steps = 2, .round_steps = 1});
     const auto backward = [&] {
-      const torch::Tensor loss = w.sum();
+      torch::Tensor loss = w.sum();
       loss.backward();
       return loss;
     };
@@ -233,7 +233,7 @@ TEST(Squeezer, FindsGradientsThatLieElsewhereOrNowhere) {
     squeezer.step([&] {
       w.mutable_grad() = torch::Tensor();
       other.mutable_grad() = torch::Tensor();
-      const torch::Tensor loss = 3.0 * w.sum();
+      torch::Tensor loss = 3.0 * w.sum();
       loss.backward();
       return loss;
     });
@@ -255,7 +255,7 @@ TEST(Squeezer, ShowsTheLowBitWeightsForAWhileOrForGood) {
   EXPECT_EQ(vector_of(w.detach()), before);
 
   const auto backward = [&] {
-    const torch::Tensor loss = w.square().sum();
+    torch::Tensor loss = w.square().sum();
     loss.backward();
     return loss;
   };

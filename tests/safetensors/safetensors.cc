@@ -109,8 +109,8 @@ TEST(Safetensors, SurviveEveryChangeOfAByte) {
 }
 
 struct Bad {
-  std::string header;
-  std::string sentence;
+  std::string header;    // of the file, or what is in its braces
+  std::string sentence;  // a part of the error
 };
 
 TEST(Safetensors, WithABadHeaderAreRefusedByWhatIsWrong) {
@@ -154,10 +154,10 @@ TEST(Safetensors, WithABadHeaderAreRefusedByWhatIsWrong) {
       {R"({"__metadata__":{"a":"","a":""}})", "the metadata has the key 'a' again"},
       {R"({"__metadata__":{},"__metadata__":{}})", "the name '__metadata__' again"},
   };
-  for (const auto& [header, sentence] : cases) {
-    EXPECT_THAT([&] { parse(safetensors_bytes(header, "abcd")); },
-                ThrowsMessage<FormatError>(HasSubstr(sentence)))
-        << header;
+  for (const Bad& bad : cases) {
+    EXPECT_THAT([&] { parse(safetensors_bytes(bad.header, "abcd")); },
+                ThrowsMessage<FormatError>(HasSubstr(bad.sentence)))
+        << bad.header;
   }
 }
 
@@ -183,9 +183,10 @@ TEST(Safetensors, GiveEveryByteToOneTensor) {
        "but no file holds that shape"},
       {R"("a":{"dtype":"U8","shape":[4],"data_offsets":[18446744073709551612,0]})", "expected 4"},
   };
-  for (const auto& [entries, sentence] : cases) {
-    EXPECT_THAT([&] { parse(file(entries)); }, ThrowsMessage<FormatError>(HasSubstr(sentence)))
-        << entries;
+  for (const Bad& bad : cases) {
+    EXPECT_THAT([&] { parse(file(bad.header)); },
+                ThrowsMessage<FormatError>(HasSubstr(bad.sentence)))
+        << bad.header;
   }
 }
 
