@@ -13,7 +13,7 @@
 namespace lastbit {
 namespace {
 
-// Weights fall into buckets by the upper half of their bits: sign aside, the exponent and 7 bits of
+// Weights fall into buckets by their upper bits: sign aside, the exponent and 9 bits of
 // the mantissa. With the number and the sum of each bucket's weights, S1 and S2 of the nearest
 // assignment at a scale are known but for the buckets that a threshold lies in. So for scales in
 // [a, b] the gain 2 s S1 - s^2 S2 is at most that of S1 at a with those buckets whole, and S2 at b
@@ -21,8 +21,8 @@ namespace {
 // cannot gain as much as the best of these are ruled out, and only weights that may take a step
 // between the scales left over are sorted.
 
-constexpr unsigned kLowBits = 16;
-constexpr std::size_t kBuckets = std::size_t{1} << 15U;
+constexpr unsigned kLowBits = 14;
+constexpr std::size_t kBuckets = std::size_t{1} << 17U;
 
 struct Bucket {
   double sum = 0.0;
@@ -61,10 +61,10 @@ class Narrowing {
     while (largest_ > 0 && counts_[largest_] == 0) --largest_;
   }
 
-  // False where the lowest bucket, of denormals below 2^-133, is not far below the largest weight,
+  // False where the lowest bucket, of denormals below 2^-135, is not far below the largest weight,
   // or where levels may come near to overflow.
   bool possible() const noexcept {
-    constexpr std::size_t kFarAbove = std::size_t{64} << 7U;  // 2^-63
+    constexpr std::size_t kFarAbove = std::size_t{64} << 9U;  // 2^-63
     return largest_ >= kFarAbove &&
            highest_scale() * levels_.back() < std::numeric_limits<float>::max();
   }
@@ -128,7 +128,7 @@ class Narrowing {
 
   void find_range() {
     // Downwards by about half a bucket's width.
-    constexpr double kRatio = 1.0 - 1.0 / 256;
+    constexpr double kRatio = 1.0 - 1.0 / 1024;
     const double highest = highest_scale();
     const double most = levels_.back();
     const double all = 2.0 * most * above_[0].sum;
