@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "lastbit/base/threads.h"
 #include "lastbit/quant/scale_fit.h"
 #include "lastbit/quant/sort.h"
 
@@ -38,6 +39,14 @@ std::size_t bucket_of(double threshold) noexcept {
   return bucket_of(static_cast<float>(std::min(threshold, kMost)));
 }
 
+void count(std::span<const float> weights, std::vector<Bucket>& table) {
+  for (const float w : weights) {
+    Bucket& bucket = table[bucket_of(w)];
+    bucket.sum += std::abs(w);
+    bucket.count += 1.0;
+  }
+}
+
 float least_of(std::size_t bucket) noexcept {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bucket << kLowBits));
 }
@@ -46,17 +55,17 @@ class Narrowing {
  public:
   Narrowing(std::span<const float> weights, std::span<const float> levels)
       : weights_(weights), levels_(levels), above_(kBuckets + 1) {
-    // Two tables: neighbours that are equal would wait for each other in one.
-    std::vector<Bucket> odd(kBuckets + 1);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      Bucket& bucket = (i % 2 == 0 ? above_ : odd)[bucket_of(weights[i])];
-      bucket.sum += std::abs(weights[i]);
-      bucket.count += 1.0;
-    }
+    // Two halves, each with its own table: sums do not depend on the number of threads.
+    std::vector<Bucket> second(kBuckets + 1);
+    const std::size_t half = weights.size() / 2;
+    parallel_for(2, std::min(2, usable_processors()), [&](std::size_t begin, std::size_t end) {
+      if (begin == 0) count(weights.first(half), above_);
+      if (end == 2) count(weights.subspan(half), second);
+    });
     for (std::size_t i = kBuckets; i-- > 0;) {
-      counts_[i] = static_cast<std::size_t>(above_[i].count + odd[i].count);
-      above_[i].sum += odd[i].sum + above_[i + 1].sum;
-      above_[i].count += odd[i].count + above_[i + 1].count;
+      counts_[i] = static_cast<std::size_t>(above_[i].count + second[i].count);
+      above_[i].sum += second[i].sum + above_[i + 1].sum;
+      above_[i].count += second[i].count + above_[i + 1].count;
     }
     while (largest_ > 0 && counts_[largest_] == 0) --largest_;
   }
