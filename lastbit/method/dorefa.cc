@@ -29,8 +29,9 @@ class DoReFa final : public StraightThrough {
   void check(const ConstrainedWeight& layer) const override {
     const auto levels = levels_of(layer);
     const bool centred = !levels.empty() && levels.front() == -levels.back();
-    if (!is_even(layer) || !centred) {
-      refuse(name(), layer, "levels at equal distances, symmetric about zero");
+    // With a level at 0 and the largest weight as the range, nearly all weights would become 0.
+    if (!is_even(layer) || !centred || levels.size() % 2 != 0) {
+      refuse(name(), layer, "binary or uniform:N");
     }
     if (is_binary(layer) && layer.set->granularity() == Granularity::kNone) {
       refuse(name(), layer, "binary with a scale");

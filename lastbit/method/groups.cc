@@ -168,6 +168,7 @@ std::vector<double> mean_magnitudes(const Groups& groups,
     totals[group].count += total_of(counts);
   });
   std::vector<double> result;
+  result.reserve(count);
   for (const Total& total : totals) result.push_back(total.sum / std::max(1.0, total.count));
   return result;
 }

@@ -12,6 +12,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/base/threads.h"
 #include "lastbit/method/latent.h"
+#include "lastbit/quant/runs.h"
 
 namespace lastbit {
 namespace {
@@ -107,12 +108,11 @@ class Mirror final : public LatentMethod {
     for_each_layer([&](std::size_t i, const auto& slice) {
       const Quantized& quantized = low_bit().quantized()[i];
       soft_.emplace_back(options_.softness, quantized.levels);
-      const ChannelLayout& layout = quantized.layout;
-      const bool by_channel = quantized.per == Granularity::kChannel;
-      const torch::Tensor scales = torch::tensor(quantized.scales).to(scale_.device());
-      slice(scale_)
-          .view({layout.before, layout.channels, layout.after})
-          .copy_(by_channel ? scales.view({1, -1, 1}) : scales.view({1, 1, 1}));
+      std::vector<float> of_weight(quantized.codes.size());
+      for_each_run(quantized, [&](std::size_t scale, std::size_t begin, std::size_t end) {
+        std::fill(of_weight.data() + begin, of_weight.data() + end, quantized.scales[scale]);
+      });
+      slice(scale_).copy_(torch::tensor(of_weight));
     });
   }
 

@@ -168,6 +168,7 @@ MethodInfo proxquant_method() {
                    "the paper's: strength is learning rate x this x epoch, in place of the "
                    "attraction"},
                   {"freeze", "0.67", "share of the run after which weights are rounded and stay"}},
+      .usual = {{"optimizer", "adam"}, {"learning-rate", "cosine:0.005"}},
       .paper = {{"reg-rate", "1e-4"},
                 {"freeze", "0.67"},
                 {"epochs", "300"},

@@ -178,7 +178,8 @@ std::vector<Code> codes(const Staircase& stairs, const torch::Tensor& flat) {
   Staircase counting = stairs;
   const auto groups = static_cast<std::size_t>(stairs.groups.count());
   for (std::size_t i = 0; i < counting.values.size(); ++i) {
-    counting.values[i] = static_cast<float>(i / groups);
+    const std::size_t passed = i / groups;
+    counting.values[i] = static_cast<float>(passed);
   }
   const std::int64_t size = stairs.groups.layout.size();
   const torch::Tensor own = flat.narrow(0, stairs.groups.offset, size).to(torch::kCPU).contiguous();

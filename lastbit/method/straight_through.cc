@@ -42,6 +42,7 @@ void StraightThrough::round(const Progress& /*at*/,
                             const torch::Tensor& latent,
                             LowBitPoint& low_bit) {
   std::vector<Quantized> result;
+  result.reserve(layers());
   for (std::size_t i = 0; i < layers(); ++i) {
     LayerRounding& own = roundings_[i];
     fit(i, latent, own);

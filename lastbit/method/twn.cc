@@ -31,9 +31,10 @@ class TernaryWeightNetwork final : public StraightThrough {
 
   void fit(std::size_t /*i*/, const torch::Tensor& latent, LayerRounding& rounding) const override {
     Staircase& stairs = rounding.stairs;
-    std::vector<float> thresholds;
-    for (const double mean : mean_magnitudes(stairs.groups, latent)) {
-      thresholds.push_back(static_cast<float>(threshold_ * mean));
+    const auto all = mean_magnitudes(stairs.groups, latent);
+    std::vector<float> thresholds(all.size());
+    for (std::size_t group = 0; group < all.size(); ++group) {
+      thresholds[group] = static_cast<float>(threshold_ * all[group]);
     }
     const auto means = mean_magnitudes(stairs.groups, latent, thresholds);
     rounding.scales.assign(means.begin(), means.end());

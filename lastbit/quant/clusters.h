@@ -17,7 +17,7 @@ using Boundaries = std::vector<std::size_t>;
 /// @param values    at least `clusters` distinct ones
 /// @param clusters  at least 2
 /// @param budget    nodes that one round of the search may have; 0: a good number. The result does
-///     not depend on it; the time does, and 80 bytes a node.
+///     not depend on it; the time does, and about 100 bytes a node.
 Boundaries best_clusters(const SortedSums& values, std::size_t clusters, std::size_t budget = 0);
 
 /// The sum of the squared errors of the clusters.

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/base/threads.h"
 
 namespace lastbit {
 namespace {
@@ -26,14 +28,15 @@ void channel_groups(std::span<const float> weights,
                     std::size_t run,
                     std::size_t first_index,
                     const std::function<double(const Group&)>& work,
-                    Quantized& result) {
+                    std::span<double> errors) {
   for (std::size_t begin = 0; begin < weights.size(); begin += run) {
     const std::size_t count = std::min(run, weights.size() - begin);
     const auto part = importance.empty() ? importance : importance.subspan(begin, count);
-    result.squared_error += work({.index = first_index++,
-                                  .weights = weights.subspan(begin, count),
-                                  .importance = usable(part),
-                                  .codes = codes.subspan(begin, count)});
+    errors[first_index] = work({.index = first_index,
+                                .weights = weights.subspan(begin, count),
+                                .importance = usable(part),
+                                .codes = codes.subspan(begin, count)});
+    ++first_index;
   }
 }
 
@@ -53,8 +56,11 @@ void for_each_group(std::span<const float> weights,
                     const std::function<double(const Group&)>& work,
                     Quantized& result) {
   const std::span<Code> codes(result.codes);
+  // Summed in the order of the groups, whatever thread they were on.
+  std::vector<double> errors(result.scales.size());
   if (result.per == Granularity::kNone || result.per == Granularity::kTensor) {
-    channel_groups(weights, importance, codes, weights.size(), 0, work, result);
+    channel_groups(weights, importance, codes, weights.size(), 0, work, errors);
+    result.squared_error = errors[0];
     return;
   }
   const auto before = static_cast<std::size_t>(result.layout.before);
@@ -65,36 +71,43 @@ void for_each_group(std::span<const float> weights,
                               ? std::min(in_channel, static_cast<std::size_t>(result.group))
                               : in_channel;
   const std::size_t runs = result.scales.size() / channels;
-  // Copies of one channel, where its weights do not lie side by side.
-  std::vector<float> own_weights(before > 1 ? in_channel : 0);
-  std::vector<float> own_importance(before > 1 && !importance.empty() ? in_channel : 0);
-  std::vector<Code> own_codes(before > 1 ? in_channel : 0);
-  for (std::size_t channel = 0; channel < channels; ++channel) {
-    const std::size_t first = channel * runs;
-    if (before == 1) {
-      const std::size_t begin = channel * after;
-      const auto part = importance.empty() ? importance : importance.subspan(begin, after);
-      channel_groups(weights.subspan(begin, after),
-                     part,
-                     codes.subspan(begin, after),
-                     run,
-                     first,
-                     work,
-                     result);
-      continue;
-    }
-    const auto gather = [&](std::span<const float> from, std::vector<float>& to) {
-      for (std::size_t b = 0; b < before && !to.empty(); ++b) {
-        std::copy_n(&from[(b * channels + channel) * after], after, &to[b * after]);
+  const auto some_channels = [&](std::size_t begin_channel, std::size_t end_channel) {
+    // Copies of one channel, where its weights do not lie side by side.
+    std::vector<float> own_weights(before > 1 ? in_channel : 0);
+    std::vector<float> own_importance(before > 1 && !importance.empty() ? in_channel : 0);
+    std::vector<Code> own_codes(before > 1 ? in_channel : 0);
+    for (std::size_t channel = begin_channel; channel < end_channel; ++channel) {
+      const std::size_t first = channel * runs;
+      if (before == 1) {
+        const std::size_t begin = channel * after;
+        const auto part = importance.empty() ? importance : importance.subspan(begin, after);
+        channel_groups(weights.subspan(begin, after),
+                       part,
+                       codes.subspan(begin, after),
+                       run,
+                       first,
+                       work,
+                       errors);
+        continue;
       }
-    };
-    gather(weights, own_weights);
-    gather(importance, own_importance);
-    channel_groups(own_weights, own_importance, own_codes, run, first, work, result);
-    for (std::size_t b = 0; b < before; ++b) {
-      std::copy_n(&own_codes[b * after], after, &codes[(b * channels + channel) * after]);
+      const auto gather = [&](std::span<const float> from, std::vector<float>& to) {
+        for (std::size_t b = 0; b < before && !to.empty(); ++b) {
+          std::copy_n(&from[(b * channels + channel) * after], after, &to[b * after]);
+        }
+      };
+      gather(weights, own_weights);
+      gather(importance, own_importance);
+      channel_groups(own_weights, own_importance, own_codes, run, first, work, errors);
+      for (std::size_t b = 0; b < before; ++b) {
+        std::copy_n(&own_codes[b * after], after, &codes[(b * channels + channel) * after]);
+      }
     }
-  }
+  };
+  // Below this many weights, starting a thread takes longer than it saves.
+  constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
+  const int threads = weights.size() < kManyWeights ? 1 : std::min(2, usable_processors());
+  parallel_for(channels, threads, some_channels);
+  result.squared_error = std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 
 void check_projection(std::string_view set,

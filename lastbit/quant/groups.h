@@ -18,7 +18,8 @@ struct Group {
 
 /// Calls `work` on every group of `result.layout` as `result.per` and `result.group` divide it, and
 /// puts the codes in their places. The groups of a channel are those of scale_count().
-/// @param work  returns the squared error, which is summed up in `result`.
+/// @param work  returns the squared error, which is summed up in `result`. May be called on two
+///     threads at once, for different groups.
 void for_each_group(std::span<const float> weights,
                     std::span<const float> importance,
                     const std::function<double(const Group&)>& work,

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 
+#include "lastbit/base/threads.h"
 #include "lastbit/base/vectorize.h"
 
 namespace lastbit {
@@ -68,11 +70,11 @@ double Rounding::error(std::span<const float> weights, const Code* codes) const 
   return (errors[0] + errors[1]) + (errors[2] + errors[3]);
 }
 
-double Rounding::round(std::span<const float> weights, std::span<Code> codes) const {
+double Rounding::round_part(std::span<const float> weights, Code* codes) const noexcept {
   double sum = 0.0;
   for (std::size_t begin = 0; begin < weights.size(); begin += kBlock) {
     const auto block = weights.subspan(begin, std::min(kBlock, weights.size() - begin));
-    Code* code = codes.data() + begin;
+    Code* code = codes + begin;
     if (zero_) {
       std::fill_n(code, block.size(), nearest_zero_);
     } else if (thresholds_.size() <= kFewThresholds) {
@@ -86,6 +88,22 @@ double Rounding::round(std::span<const float> weights, std::span<Code> codes) co
     sum += error(block, code);
   }
   return sum;
+}
+
+double Rounding::round(std::span<const float> weights, std::span<Code> codes) const {
+  // Parts of one size, so that the sum does not depend on the number of threads.
+  constexpr std::size_t kPart = std::size_t{1} << 20U;
+  if (weights.size() <= kPart) return round_part(weights, codes.data());
+  std::vector<double> errors((weights.size() - 1) / kPart + 1);
+  parallel_for(
+      errors.size(), std::min(2, usable_processors()), [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+          const std::size_t first = i * kPart;
+          errors[i] = round_part(weights.subspan(first, std::min(kPart, weights.size() - first)),
+                                 codes.data() + first);
+        }
+      });
+  return std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 
 }  // namespace lastbit

@@ -15,11 +15,13 @@ class Rounding {
 
   /// Gives each weight the code of its nearest level; ties as `Codebook::nearest` settles them. At
   /// scale 0 all get the code of the level nearest to zero.
+  /// Large ones are rounded on two threads, with the same result as on one.
   /// @param codes  (weights.size())
   /// @return ||weights - decoded||^2, in double
   double round(std::span<const float> weights, std::span<Code> codes) const;
 
  private:
+  double round_part(std::span<const float> weights, Code* codes) const noexcept;
   double error(std::span<const float> weights, const Code* codes) const noexcept;
 
   std::vector<float> thresholds_;  // (size - 1) the least float that goes to the level above

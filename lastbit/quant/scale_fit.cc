@@ -22,13 +22,7 @@ namespace {
 // over: sums over the largest weights give the fit at any scale without a sweep, and with it a
 // bound.
 
-// The fit of one assignment: with S1 = sum w m and S2 = sum m^2 over the assigned levels m, each
-// term times its importance, the error at scale s is ||w||^2 - (2 s S1 - s^2 S2). The bracket is
-// the gain.
-struct Fit {
-  double s1 = 0.0;
-  double s2 = 0.0;
-};
+// With a Fit, the error at scale s is ||w||^2 - (2 s S1 - s^2 S2). The bracket is the gain.
 
 // The best fit seen, within a limit to the scale.
 class Best {
@@ -117,9 +111,9 @@ class TopSums {
   std::vector<Sums> sums_;          // (blocks + 1) of the kBlock * i largest
 };
 
-// A step between neighbouring levels m and m' of a side.
+// A step between neighbouring levels m and m'.
 struct Step {
-  std::size_t side;
+  std::size_t pool;       // of the weights that may take it
   double rise;            // m' - m
   double rise_of_square;  // m'^2 - m^2
   double per_weight;      // 2 / (m + m'), so that the event of a weight is per_weight * |w|
@@ -135,13 +129,15 @@ struct Point {
   double gain() const noexcept { return scale * (2.0 * fit.s1 - scale * fit.s2); }
 };
 
+// Of levels that ascend, the first may be below zero.
+double largest_level(std::span<const float> levels) {
+  return std::max(std::abs(static_cast<double>(levels.front())),
+                  std::abs(static_cast<double>(levels.back())));
+}
+
 double limit_of(std::span<const Side> sides) {
   double largest = 0.0;
-  for (const Side& side : sides) {
-    for (const float level : side.levels) {
-      largest = std::max(largest, std::abs(static_cast<double>(level)));
-    }
-  }
+  for (const Side& side : sides) largest = std::max(largest, largest_level(side.levels));
   return std::numeric_limits<float>::max() / largest;
 }
 
@@ -150,10 +146,7 @@ class Search {
   explicit Search(std::span<const Side> sides) : best_(limit_of(sides)) {
     for (const Side& side : sides) {
       for (std::size_t i = 1; i < side.levels.size(); ++i) {
-        const double low = side.levels[i - 1];
-        const double high = side.levels[i];
-        steps_.push_back(
-            {weights_.size(), high - low, high * high - low * low, 2.0 / (low + high)});
+        steps_.push_back(step_of(weights_.size(), side.levels, i));
       }
       sums_.emplace_back(side.magnitudes, side.importance);
       const double lowest = side.levels.front();
@@ -172,10 +165,29 @@ class Search {
     best_.offer(start_);
   }
 
+  Search(std::span<const float> levels, const NarrowSearch& narrow)
+      : start_(narrow.base), best_(std::numeric_limits<float>::max() / largest_level(levels)) {
+    for (const std::span<const float> magnitudes : narrow.magnitudes) {
+      steps_.push_back(step_of(weights_.size(), levels, weights_.size() + 1));
+      sums_.emplace_back(magnitudes, std::span<const float>());
+      importance_.emplace_back();
+      weights_.push_back(magnitudes);
+    }
+  }
+
+  double best_scale_between(double low, double high) {
+    const Point first = at(low);
+    const Point last = at(high);
+    best_.offer(first.fit);
+    best_.offer(last.fit);
+    search(first, last);
+    return best_.scale();
+  }
+
   double best_scale() {
     double first = 0.0;
     for (std::size_t step = 0; step < steps_.size(); ++step) {
-      if (!weights_[steps_[step].side].empty()) first = std::max(first, event(step, 0));
+      if (!weights_[steps_[step].pool].empty()) first = std::max(first, event(step, 0));
     }
     if (first == 0.0) return best_.scale();
     // Every event lies below twice the first one.
@@ -189,16 +201,22 @@ class Search {
   // Above the relative rounding error of the sums.
   static constexpr double kSlack = 1.0 + 1e-9;
 
+  static Step step_of(std::size_t pool, std::span<const float> levels, std::size_t i) {
+    const double low = levels[i - 1];
+    const double high = levels[i];
+    return {pool, high - low, high * high - low * low, 2.0 / (low + high)};
+  }
+
   Point at(double scale) const {
     Point point{scale, {}, 0, start_};
     point.taken.reserve(steps_.size());
     for (const Step& step : steps_) {
-      const std::span<const float> weights = weights_[step.side];
+      const std::span<const float> weights = weights_[step.pool];
       const auto first = std::partition_point(weights.begin(), weights.end(), [&](float weight) {
         return step.per_weight * static_cast<double>(weight) < scale;
       });
       const auto taken = static_cast<std::size_t>(weights.end() - first);
-      const TopSums::Sums sums = sums_[step.side].of(taken);
+      const TopSums::Sums sums = sums_[step.pool].of(taken);
       point.taken.push_back(taken);
       point.events += taken;
       point.fit.s1 += step.rise * sums.weights;
@@ -240,7 +258,7 @@ class Search {
 
   // The scale where the weight after the `taken` largest takes a step.
   double event(std::size_t step, std::size_t taken) const noexcept {
-    const std::span<const float> weights = weights_[steps_[step].side];
+    const std::span<const float> weights = weights_[steps_[step].pool];
     return steps_[step].per_weight * static_cast<double>(weights[weights.size() - 1 - taken]);
   }
 
@@ -257,9 +275,9 @@ class Search {
       const auto next =
           static_cast<std::size_t>(std::max_element(events.begin(), events.end()) - events.begin());
       const Step& step = steps_[next];
-      const std::span<const float> weights = weights_[step.side];
+      const std::span<const float> weights = weights_[step.pool];
       const std::size_t i = weights.size() - 1 - taken[next];
-      const double mass = importance_[step.side].empty() ? 1.0 : importance_[step.side][i];
+      const double mass = importance_[step.pool].empty() ? 1.0 : importance_[step.pool][i];
       fit.s1 += mass * step.rise * static_cast<double>(weights[i]);
       fit.s2 += mass * step.rise_of_square;
       ++taken[next];
@@ -268,15 +286,19 @@ class Search {
     }
   }
 
-  std::vector<std::span<const float>> weights_;     // (sides) ascending, above zero
-  std::vector<std::span<const float>> importance_;  // (sides) of them, or empty
-  std::vector<TopSums> sums_;                       // (sides)
+  std::vector<std::span<const float>> weights_;     // (pools) ascending, above zero
+  std::vector<std::span<const float>> importance_;  // (pools) of them, or empty
+  std::vector<TopSums> sums_;                       // (pools)
   std::vector<Step> steps_;
   Fit start_;  // of all weights at the levels nearest to zero
   Best best_;
 };
 
 }  // namespace
+
+double best_scale(std::span<const float> levels, const NarrowSearch& narrow) {
+  return Search(levels, narrow).best_scale_between(narrow.low, narrow.high);
+}
 
 double best_scale(std::span<const Side> sides) { return Search(sides).best_scale(); }
 

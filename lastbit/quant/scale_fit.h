@@ -25,6 +25,28 @@ struct Side {
 /// @return 0 if no scale brings the levels nearer to the weights than zeros are.
 double best_scale(std::span<const Side> sides);
 
+/// The fit of one assignment of levels m to weights w: sums of w m and of m^2, each term times its
+/// importance.
+struct Fit {
+  double s1 = 0.0;
+  double s2 = 0.0;
+};
+
+/// What is left of a search once it is known between which scales the optimum lies.
+struct NarrowSearch {
+  double low;  ///< Scales, both included.
+  double high;
+  Fit base;                                        ///< Of all steps taken above `high`.
+  std::vector<std::span<const float>> magnitudes;  ///< (steps) that may take each step in between.
+};
+
+/// The best scale between two. @param levels  of the one side, as in `Side`.
+double best_scale(std::span<const float> levels, const NarrowSearch& narrow);
+
+/// The same as best_scale() of one side, without sorting all weights: fast for many.
+/// @param levels  at least two, not negative
+double best_scale_of_many(std::span<const float> weights, std::span<const float> levels);
+
 /// The same for a group of weights of either sign.
 /// @param importance  of each weight; empty: all 1.
 double best_scale(std::span<const float> weights,

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lastbit/base/error.h"
 #include "lastbit/method/registry.h"
 #include "support.h"
 
@@ -25,18 +26,6 @@ inline std::string test_name(const testing::TestParamInfo<MethodInfo>& parameter
   return name;
 }
 
-// Three sets of which a method can take each.
-inline std::vector<std::string> sets_for(std::string_view method) {
-  if (method == "bc") return {"binary/channel", "binary", "binary/none"};
-  if (method == "bwn") return {"binary/channel", "binary", "binary/channel"};
-  if (method == "twn") return {"ternary/channel", "ternary", "ternary/channel"};
-  if (method == "ttq") return {"ternary", "ternary", "ternary"};
-  if (method == "lsq" || method == "dorefa") return {"uniform:2/channel", "binary", "ternary"};
-  if (method == "inq") return {"pow2:2/channel", "binary/none", "shift:2"};
-  const bool by_tanh = method == "md-tanh" || method == "md-tanh-s" || method == "gd-tanh";
-  return {"ternary/channel", "binary", by_tanh ? "ternary" : "shift:2"};
-}
-
 // Its levels are its own: two numbers that it learns, and 0.
 inline bool learns_levels(std::string_view method) { return method == "ttq"; }
 
@@ -47,15 +36,29 @@ class EveryMethod : public testing::TestWithParam<MethodInfo> {
 
   static std::unique_ptr<Method> make() { return make_method(GetParam()); }
 
-  // Three layers of different sets, one after another; not all methods take all levels.
+  static bool takes(std::string_view set) {
+    try {
+      make()->begin(one_layer({1.0F, 2.0F}, set));
+      return true;
+    } catch (const InputError&) {
+      return false;
+    }
+  }
+
+  // The first of `sets` that the method takes.
+  static std::shared_ptr<const Projector> taken(const std::vector<std::string_view>& sets) {
+    const auto first = std::find_if(sets.begin(), sets.end(), takes);
+    return parse_projector(first == sets.end() ? sets.front() : *first);
+  }
+
+  // Three layers, one after another, of different sets where the method takes them.
   static Weights make_weights(std::uint64_t seed) {
     Weights weights;
     weights.value = tensor_of(random_values(kSize, seed));
     weights.gradient = torch::zeros({kSize});
-    const std::vector<std::string> sets = sets_for(GetParam().name);
-    weights.layers = {{"a", 0, {1, 4, 6}, parse_projector(sets[0])},
-                      {"b", 24, {4, 4, 1}, parse_projector(sets[1])},
-                      {"c", 40, {1, 1, 20}, parse_projector(sets[2])}};
+    weights.layers = {{"a", 0, {1, 4, 6}, taken({"ternary/channel", "binary/channel", "ternary"})},
+                      {"b", 24, {4, 4, 1}, taken({"binary", "ternary"})},
+                      {"c", 40, {1, 1, 20}, taken({"shift:2", "uniform:2", "ternary", "binary"})}};
     return weights;
   }
 

@@ -100,6 +100,50 @@ TEST(BestScale, GainsAsMuchAsTheBestOfAllFits) {
   }
 }
 
+// Weights of either sign.
+TEST(BestScaleOfMany, GainsAsMuchAsTheBestOfAllFits) {
+  for (const std::vector<float>& levels :
+       {std::vector<float>{0, 1}, {0, 1, 2}, {0, 1, 2, 4}, {1, 3}, {0.5F, 0.75F, 9}}) {
+    for (int kind = 0; kind < 4; ++kind) {
+      for (const std::size_t count : {1, 3, 50, 30'000}) {
+        SCOPED_TRACE(testing::Message()
+                     << levels.size() << " levels, kind " << kind << ", count " << count);
+        const auto magnitudes = magnitudes_of_kind(kind, count, 9);
+        auto weights = magnitudes;
+        Random random(10);
+        random.shuffle(std::span(weights));
+        for (std::size_t i = 0; i < count; i += 3) weights[i] = -weights[i];
+        for (const float unit : {1.0F, 0x1p-60F, 0x1p+60F}) {
+          auto scaled = weights;
+          for (float& w : scaled) w *= unit;
+          const double scale = best_scale_of_many(scaled, levels) / unit;
+          const double most = best_gain(magnitudes, levels);
+          // Sums of at most 1.2e5 rounded terms.
+          ASSERT_NEAR(gain_at(magnitudes, levels, scale), most, 6e-11 * most) << unit;
+        }
+      }
+    }
+  }
+}
+
+TEST(BestScaleOfMany, IsZeroForZeros) {
+  EXPECT_EQ(best_scale_of_many(std::vector<float>(300, -0.0F), std::vector<float>{0, 1}), 0.0);
+}
+
+TEST(BestScaleOfMany, AgreesAtTheEndsOfFloats) {
+  const float least = std::numeric_limits<float>::denorm_min();
+  const float most = std::numeric_limits<float>::max();
+  for (const std::vector<float>& weights :
+       {std::vector<float>{3 * least, 0, -3 * least, least}, {most, -most, 0.5F * most}}) {
+    for (const std::vector<float>& levels : {std::vector<float>{0, 1}, {0, 1, 2}}) {
+      auto magnitudes = weights;
+      for (float& w : magnitudes) w = std::abs(w);
+      std::sort(magnitudes.begin(), magnitudes.end());
+      EXPECT_EQ(best_scale_of_many(weights, levels), best_scale(magnitudes, levels));
+    }
+  }
+}
+
 TEST(BestScale, PrefersTheLargerOfTwoEqual) {
   // {1, 1} lies in the set {0, 1, 2} at scale 1 and at scale 1/2.
   EXPECT_EQ(best_scale(std::vector<float>{1, 1}, std::vector<float>{0, 1, 2}), 1.0);

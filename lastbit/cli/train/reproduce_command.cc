@@ -121,16 +121,17 @@ Report reproduce(const Experiment& experiment, const ReproduceChoice& choice) {
   const auto runs = static_cast<std::int64_t>(experiment.settings.size() + 1) * choice.seeds;
   JobRunner runner({choice.run, choice.at_once, choice.force}, runs);
   std::vector<Job> references;
-  std::vector<Job> jobs;
   for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
     Words train = {experiment.network};
     append(train, choice.quick ? experiment.quick_train : experiment.train);
     append(train, shared_options(choice));
     train.push_back(cat("--seed=", seed));
-    const std::string folder = cat("reference-", seed);
-    references.push_back({cat("reference, seed ", seed), folder, true, train});
-    for (const Setting& setting : experiment.settings) {
-      Words compress = {runner.file(folder + "/reference.onnx").string()};
+    references.push_back({cat("reference, seed ", seed), cat("reference-", seed), true, train});
+  }
+  std::vector<Job> jobs;
+  for (const Setting& setting : experiment.settings) {
+    for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
+      Words compress = {runner.file(cat("reference-", seed, "/reference.onnx")).string()};
       append(compress, shared_options(choice));
       compress.push_back(cat("--seed=", seed));
       append(compress, choice.quick ? experiment.quick_compress : experiment.compress);
@@ -146,7 +147,7 @@ Report reproduce(const Experiment& experiment, const ReproduceChoice& choice) {
   std::vector<Figures> figures(experiment.settings.size());
   std::size_t next = 0;
   for (const nlohmann::json& result : runner.run(jobs)) {
-    figures[next++ % figures.size()].add(result);
+    figures[next++ / static_cast<std::size_t>(choice.seeds)].add(result);
   }
   Report report(experiment.name);
   report.add("float reference", reference, experiment.reference_error, {});

@@ -22,7 +22,7 @@ std::string residual_text(const std::optional<Residuals>& residuals) {
 std::string round_text(const std::optional<Residuals>& residuals) {
   if (!residuals || residuals->penalty == 0.0) return "";
   return fmt::format(
-      "  flipped {:.2f}%  rho {:.3g}", 100.0 * residuals->flipped, residuals->penalty);
+      "  flipped {:.2f}%  penalty {:.3g}", 100.0 * residuals->flipped, residuals->penalty);
 }
 
 nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& phase) {
