@@ -1,6 +1,7 @@
 #include "lastbit/cli/bit_ratio.h"
 
 #include <cmath>
+#include <memory>
 #include <set>
 #include <variant>
 #include <vector>
@@ -15,7 +16,8 @@ constexpr double kFloatBits = 32.0;
 // Whether the levels are part of what was learned, not of the set's definition.
 bool has_learned_levels(const LowBitTensor& tensor) {
   if (tensor.set.empty()) return true;
-  const Codebook* fixed = parse_projector(tensor.set)->levels();
+  const std::shared_ptr<const Projector> set = parse_projector(tensor.set);
+  const Codebook* fixed = set->levels();
   return fixed == nullptr || *fixed != tensor.codebook;
 }
 

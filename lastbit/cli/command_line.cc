@@ -1,5 +1,6 @@
 #include "lastbit/cli/command_line.h"
 
+#include <charconv>
 #include <iostream>
 #include <memory>
 
@@ -56,7 +57,18 @@ bool CommandLine::parse(const std::vector<std::string>& arguments,
 }
 
 std::string CommandLine::config() const {
-  return app_.config_to_str(/*default_also=*/true, /*write_description=*/false);
+  return app_.config_to_str(/*default_also=*/save_defaults_, /*write_description=*/false);
+}
+
+CLI::Validator number_from(double least, double most) {
+  const auto check = [least, most](const std::string& text) -> std::string {
+    double value = 0.0;
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && rest == end && value >= least && value <= most) return "";
+    return cat("'", text, "', expected a number from ", least, " to ", most);
+  };
+  return {check, cat(least, "..", most)};
 }
 
 }  // namespace lastbit

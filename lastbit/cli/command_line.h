@@ -25,12 +25,19 @@ class CommandLine {
   bool parse(int argc, char** argv);
   bool parse(const std::vector<std::string>& arguments, const std::function<void()>& settle = {});
 
+  /// Saved configurations are to hold what was given, without defaults.
+  void save_given_options_alone() noexcept { save_defaults_ = false; }
+
   /// All options in force, in the form that `--config` reads.
   std::string config() const;
 
  private:
   CLI::App app_;
   std::string save_config_;
+  bool save_defaults_ = true;
 };
+
+/// Takes a number with `least` <= number <= `most`, and no other text.
+CLI::Validator number_from(double least, double most);
 
 }  // namespace lastbit

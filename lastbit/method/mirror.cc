@@ -17,10 +17,11 @@
 namespace lastbit {
 namespace {
 
-// Beyond it the slope of a map overflows gradients; the code of PMF has the same bound.
+// Beyond it the slope of a map overflows gradients; the code of PMF has the
+// same bound.
 constexpr double kSteepest = 1e4;
-// Float32 holds it, and its products with latent weights; the code of mirror descent has the same
-// bound.
+// Float32 holds it, and its products with latent weights; the code of mirror
+// descent has the same bound.
 constexpr double kSharpest = 1e35;
 
 class Mirror final : public LatentMethod {
@@ -128,8 +129,8 @@ class Mirror final : public LatentMethod {
     return scheduled(at);
   }
 
-  // A softmax keeps its u_l from one beta to the next only if its offsets stay as they are: beta
-  // multiplies the latent weight alone.
+  // A softmax keeps its u_l from one beta to the next only if its offsets stay
+  // as they are: beta multiplies the latent weight alone.
   bool keeps_offsets() const {
     return options_.keep == Keep::kWeight && options_.softness == Softness::kSoftmax;
   }
@@ -199,8 +200,8 @@ std::unique_ptr<Method> make_mirror(const MirrorOptions& options) {
   return std::make_unique<Mirror>(options);
 }
 
-// With t = 2 beta x >= 0 and C = cosh(beta), P = sinh t / (cosh t + C). All is done in logarithms
-// of C, P and 1 - P:
+// With t = 2 beta x >= 0 and C = cosh(beta), P = sinh t / (cosh t + C). All is
+// done in logarithms of C, P and 1 - P:
 //
 //     1 - P = 2 (1 + s e^-t) / D,   P = (1 - e^-2t) e^m / D,
 //     D = e^m + s e^-t + 2,   s = 1 / C,   m = t - log C
@@ -234,7 +235,8 @@ double keep_ternary(double x, double beta, double next) {
 std::vector<OptionInfo> beta_option(std::string_view fallback) {
   return {{"beta",
            fallback,
-           "sharpness of the soft rounding that the network sees, latent weights in units of the "
+           "sharpness of the soft rounding that the network sees, latent "
+           "weights in units of the "
            "scale; a schedule over the rounds"}};
 }
 

@@ -1,5 +1,10 @@
 #include "lastbit/train/linear_regression.h"
 
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include <ATen/ATen.h>
 
 #include "lastbit/base/error.h"
@@ -7,13 +12,28 @@
 
 namespace lastbit {
 
+namespace {
+
+bool is_matrix(const torch::Tensor& tensor) {
+  return tensor.defined() && tensor.dim() == 2 && tensor.scalar_type() == torch::kFloat64;
+}
+
+std::string text_of(const torch::Tensor& tensor) {
+  if (!tensor.defined()) return "nothing";
+  std::vector<std::string> sizes;
+  for (const std::int64_t size : tensor.sizes()) sizes.push_back(cat(size));
+  return cat("[", join(sizes), "] of ", tensor.dtype().name());
+}
+
+}  // namespace
+
 LinearRegression::LinearRegression(const torch::Tensor& x, const torch::Tensor& y) {
-  if (x.dim() != 2 || y.dim() != 2 || x.size(0) != y.size(0) || x.size(0) == 0) {
-    throw InputError(cat("[linear regression] x has ",
-                         x.size(0),
-                         " rows and y ",
-                         y.size(0),
-                         ", expected as many, and at least one"));
+  if (!is_matrix(x) || !is_matrix(y) || x.size(0) != y.size(0) || x.size(0) == 0) {
+    throw InputError(cat("[linear regression] x is ",
+                         text_of(x),
+                         " and y ",
+                         text_of(y),
+                         ", expected two matrices of double with as many rows, and at least one"));
   }
   mean_x_ = x.mean(0);
   mean_y_ = y.mean(0);
@@ -27,6 +47,14 @@ LinearRegression::LinearRegression(const torch::Tensor& x, const torch::Tensor& 
 
 LinearRegression::Solution LinearRegression::solve(double mu, const torch::Tensor& target) const {
   const std::int64_t inputs = xx_.size(0);
+  if (!std::isfinite(mu) || mu < 0.0) {
+    throw InputError(
+        cat("[linear regression] mu is ", mu, ", expected a finite number that is not negative"));
+  }
+  if (mu > 0.0 && (!is_matrix(target) || target.sizes() != yx_.sizes())) {
+    throw InputError(
+        cat("[linear regression] the target is ", text_of(target), ", expected ", text_of(yx_)));
+  }
   torch::Tensor weight;
   if (mu > 0.0) {
     const torch::Tensor matrix = xx_ + mu * at::eye(inputs, xx_.options());

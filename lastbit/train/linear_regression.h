@@ -22,6 +22,8 @@ class LinearRegression {
   };
 
   /// @param mu  not negative. At 0, directions in which x does not vary keep no weight.
+  /// @param target  (outputs, inputs) float64; not looked at where mu is 0.
+  /// @throws InputError if one of them does not fit.
   Solution solve(double mu, const torch::Tensor& target) const;
   /// The best bias for a weight.
   torch::Tensor bias(const torch::Tensor& weight) const;

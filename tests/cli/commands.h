@@ -42,23 +42,25 @@ inline std::vector<CommandCase> built_commands() {
                        "--config",
                        "--center",
                        "--save-config"}});
-    result.push_back({"compress",
+    result.push_back(
+        {"compress", {"model",           "--data",    "--codebook",      "--method",
+                      "--run",           "--out",     "--inline-decode", "--force",
+                      "--project-every", "--rho",     "--extragradient", "--prediction",
+                      "--finish-epochs", "--config",  "--save-config",   "--share",
+                      "--schedule",      "--distill", "--temperature",   "--feasible",
+                      "--probe",         "--epochs"}});
+    result.push_back({"compare",
                       {"model",
                        "--data",
-                       "--codebook",
-                       "--method",
+                       "--methods",
+                       "--codebooks",
+                       "--seeds",
+                       "--jobs",
                        "--run",
-                       "--out",
-                       "--inline-decode",
-                       "--force",
-                       "--project-every",
-                       "--rho",
-                       "--extragradient",
-                       "--prediction",
-                       "--finish-epochs",
-                       "--config",
-                       "--save-config",
-                       "--epochs"}});
+                       "--csv",
+                       "--json"}});
+    result.push_back({"reproduce", {"name", "--data", "--seeds", "--jobs", "--quick", "--json"}});
+    result.push_back({"methods", {"name"}});
     result.push_back({"verify", {"model", "--data", "--part", "--trained", "--threads", "--json"}});
   }
   return result;

@@ -30,6 +30,7 @@ TEST_P(EveryCommand, RefusesAnUnknownOption) {
   if (GetParam().options.at(0) == "model")
     words.insert(words.end(), {"m.onnx", "--data", "digits"});
   if (GetParam().name == "inspect" || GetParam().name == "bench") words.resize(2);
+  if (GetParam().name == "compare") words.insert(words.end(), {"--methods", "lc"});
   words.emplace_back("--no-such-option");
   expect_refusal(lastbit(words),
                  {"[lastbit " + GetParam().name + "]", "--no-such-option", "--help"});

@@ -1,39 +1,17 @@
-// What every set owes its callers, for each granularity.
+// What the projection of every set is, for each granularity.
+
+#include "every_projector.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
-#include "lastbit/base/error.h"
-#include "lastbit/base/random.h"
-#include "lastbit/base/text.h"
-#include "lastbit/quant/projector.h"
-
 namespace lastbit {
 namespace {
-
-const std::vector<ChannelLayout> kLayouts = {
-    {1, 4, 9}, {3, 4, 5}, {12, 5, 1}, {1, 1, 40}, {2, 600, 1}, {1, 2, 700}, {1, 1, 1}};
-
-std::vector<float> normal_weights(const ChannelLayout& layout, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> weights(static_cast<std::size_t>(layout.size()));
-  for (float& w : weights) w = static_cast<float>(random.normal());
-  return weights;
-}
-
-std::vector<float> decoded(const Quantized& quantized) {
-  std::vector<float> weights(quantized.codes.size());
-  decode(quantized, weights);
-  return weights;
-}
 
 // Positions of the weights of one channel.
 std::vector<std::size_t> members(const ChannelLayout& layout, std::int64_t channel) {
@@ -60,20 +38,6 @@ std::vector<float> scales_of(const Quantized& quantized) {
   return decoded(ones);
 }
 
-// Products with powers of two are exact in float, so that a decoded weight is a level exactly.
-bool has_exact_products(const Codebook& levels) {
-  int exponent = 0;
-  return std::all_of(levels.levels().begin(), levels.levels().end(), [&](float level) {
-    return level == 0.0F || std::abs(std::frexp(level, &exponent)) == 0.5F;
-  });
-}
-
-class EveryProjector : public testing::TestWithParam<std::string> {
- protected:
-  std::shared_ptr<const Projector> projector() const { return parse_projector(GetParam()); }
-};
-
-class EveryScaledProjector : public EveryProjector {};
 class EveryChannelProjector : public EveryProjector {};
 class EverySymmetricProjector : public EveryProjector {};
 class EveryGroupProjector : public EveryProjector {};
@@ -304,164 +268,6 @@ TEST_P(EveryScaledProjector, IsNeverWorseThanAlternation) {
   } else {
     EXPECT_EQ(better, 0);
   }
-}
-
-TEST_P(EveryScaledProjector, MapsAGroupOfZerosToZeros) {
-  const ChannelLayout layout{1, 2, 500};
-  std::vector<float> zeros(1000, 0.0F);
-  for (std::size_t i = 0; i < zeros.size(); i += 3) zeros[i] = -0.0F;
-  const Quantized result = projector()->project(zeros, layout);
-  EXPECT_EQ(result.scales, std::vector<float>(result.scales.size(), 0.0F));
-  EXPECT_EQ(result.codes, std::vector<Code>(1000, result.levels.nearest(0.0F)));
-  EXPECT_EQ(result.squared_error, 0.0);
-}
-
-TEST_P(EveryScaledProjector, KeepsASingleWeightAndEqualOnes) {
-  for (const std::size_t count : {1, 2, 3, 1000}) {
-    const std::vector<float> weights(count, -0.3F);
-    const Quantized result =
-        projector()->project(weights, {1, 1, static_cast<std::int64_t>(count)});
-    const double energy = 0.09 * static_cast<double>(count);
-    if (projector()->levels()->levels()[0] > 0.0F) {
-      // No scale brings positive levels nearer.
-      EXPECT_EQ(result.scales[0], 0.0F);
-      EXPECT_NEAR(result.squared_error, energy, 1e-7 * energy);
-    } else if (has_exact_products(result.levels)) {
-      EXPECT_EQ(decoded(result), weights);
-      EXPECT_EQ(result.squared_error, 0.0);
-    } else {
-      EXPECT_LE(result.squared_error, 0x1p-46 * energy);
-    }
-  }
-}
-
-std::string refusal(const Projector& projector,
-                    const std::vector<float>& weights,
-                    const ChannelLayout& layout) {
-  try {
-    projector.project(weights, layout);
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
-TEST_P(EveryProjector, NamesTheWeightThatIsNotFinite) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const std::string set = cat("[", GetParam().substr(0, GetParam().find('/')), "] ");
-  EXPECT_EQ(refusal(*projector(), {0.5F, std::nanf(""), kInfinity}, {1, 1, 3}),
-            set + "weights[1] is nan, expected a finite value");
-  EXPECT_EQ(refusal(*projector(), {0.5F, 1.0F, kInfinity}, {1, 3, 1}),
-            set + "weights[2] is inf, expected a finite value");
-  EXPECT_EQ(refusal(*projector(), {-kInfinity, 1.0F, 2.0F}, {3, 1, 1}),
-            set + "weights[0] is -inf, expected a finite value");
-}
-
-TEST_P(EveryProjector, RefusesSizesThatDoNotMatch) {
-  const std::string set = cat("[", GetParam().substr(0, GetParam().find('/')), "] ");
-  EXPECT_EQ(refusal(*projector(), {}, {1, 1, 0}), set + "no weights, expected at least one");
-  EXPECT_EQ(refusal(*projector(), {1.0F, 2.0F, 3.0F}, {1, 2, 2}),
-            set + "3 weights do not fill the layout 1 x 2 x 2");
-  EXPECT_EQ(refusal(*projector(), {1.0F, 2.0F}, {-1, -2, 1}),
-            set + "2 weights do not fill the layout -1 x -2 x 1");
-}
-
-TEST_P(EveryProjector, RefusesHintsThatDoNotFit) {
-  const std::string set = cat("[", GetParam().substr(0, GetParam().find('/')), "] ");
-  const auto refused = [&](const ProjectionHints& hints) -> std::string {
-    try {
-      projector()->project(std::vector<float>{1.0F, 2.0F, 3.0F}, {1, 1, 3}, hints);
-    } catch (const InputError& error) {
-      return error.what();
-    }
-    return "accepted";
-  };
-  const std::vector<float> two{1.0F, 2.0F};
-  EXPECT_EQ(refused({.importance = two}),
-            set + "2 importances for 3 weights, expected one for each");
-  const std::vector<float> negative{1.0F, 0.0F, -2.0F};
-  EXPECT_EQ(refused({.importance = negative}),
-            set + "importance[2] is -2, expected a finite value that is not negative");
-  const std::vector<float> unknown{1.0F, std::nanf(""), 2.0F};
-  EXPECT_EQ(refused({.importance = unknown}),
-            set + "importance[1] is nan, expected a finite value that is not negative");
-  const Quantized other = projector()->project(two, {1, 1, 2});
-  EXPECT_EQ(refused({.start = &other}),
-            cat(set,
-                "a start of 2 weights and ",
-                projector()->size(),
-                " levels, expected one of the same layout and ",
-                projector()->size(),
-                " levels"));
-}
-
-TEST_P(EveryProjector, TakesEqualImportanceForNone) {
-  for (const ChannelLayout& layout : kLayouts) {
-    const auto weights = normal_weights(layout, 10);
-    const Quantized plain = projector()->project(weights, layout);
-    for (const float each : {0.0F, 1.0F, 4.0F}) {
-      const std::vector<float> importance(weights.size(), each);
-      const Quantized result =
-          projector()->project(weights, layout, {.importance = importance, .start = nullptr});
-      EXPECT_EQ(result.scales, plain.scales) << each;
-      EXPECT_EQ(result.levels, plain.levels) << each;
-      EXPECT_EQ(result.codes, plain.codes) << each;
-    }
-  }
-}
-
-TEST_P(EveryProjector, IgnoresAStartUnlessItLearns) {
-  const ChannelLayout layout{3, 4, 5};
-  const auto weights = normal_weights(layout, 11);
-  const Quantized plain = projector()->project(weights, layout);
-  const Quantized start = projector()->project(normal_weights(layout, 12), layout);
-  const Quantized result =
-      projector()->project(weights, layout, {.importance = {}, .start = &start});
-  if (projector()->levels() != nullptr) {
-    EXPECT_EQ(result.codes, plain.codes);
-    EXPECT_EQ(result.scales, plain.scales);
-  }
-  EXPECT_GE(result.squared_error, plain.squared_error * (1.0 - 1e-9));
-}
-
-const std::vector<std::string> kSymmetric = {"binary",
-                                             "ternary",
-                                             "shift:1",
-                                             "shift:2",
-                                             "shift:6",
-                                             "pow2:1",
-                                             "pow2:3",
-                                             "uniform:2",
-                                             "uniform:4",
-                                             "uniform:6"};
-const std::vector<std::string> kOthers = {
-    "levels:-1,0,0.5,1", "levels:-2,-0.5,0.25", "levels:0.5,1,3"};
-
-std::vector<std::string> with_suffixes(const std::vector<std::string>& forms,
-                                       const std::vector<std::string>& suffixes) {
-  std::vector<std::string> result;
-  for (const std::string& form : forms) {
-    for (const std::string& suffix : suffixes) result.push_back(form + suffix);
-  }
-  return result;
-}
-
-std::vector<std::string> sets(const std::vector<std::string>& suffixes,
-                              const std::vector<std::string>& more = {}) {
-  std::vector<std::string> result = with_suffixes(kSymmetric, suffixes);
-  const std::vector<std::string> others = with_suffixes(kOthers, suffixes);
-  result.insert(result.end(), others.begin(), others.end());
-  result.insert(result.end(), more.begin(), more.end());
-  return result;
-}
-
-std::string readable(const testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
-  for (char& c : name) {
-    if (c == '-') c = 'm';
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-  }
-  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(

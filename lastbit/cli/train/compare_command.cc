@@ -16,17 +16,11 @@
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/table.h"
 #include "lastbit/cli/train/compress_options.h"
+#include "lastbit/cli/train/contestants.h"
 #include "lastbit/cli/train/job_runner.h"
 
 namespace lastbit {
 namespace {
-
-// A method and the options that it alone gets: "admm:extragradient=true:epochs=5".
-struct Contestant {
-  std::string text;
-  const MethodInfo* info = nullptr;
-  std::vector<std::string> options;  // "--extragradient=true"
-};
 
 struct Row {
   std::string method;
@@ -35,51 +29,9 @@ struct Row {
   std::vector<double> losses;   // nats
   std::vector<double> seconds;  // of training
   std::vector<double> float_seconds;
-  double bytes = 0.0;
+  std::int64_t bytes = 0;
   double ratio = 0.0;
 };
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> result;
-  std::size_t begin = 0;
-  for (std::size_t end = 0; end != std::string::npos; begin = end + 1) {
-    end = text.find(separator, begin);
-    result.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
-  }
-  return result;
-}
-
-Contestant parse_contestant(const std::string& text) {
-  std::vector<std::string> parts = split(text, ':');
-  Contestant result{.text = text, .info = &find_method(parts.front()), .options = {}};
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    if (parts[i].find('=') == std::string::npos || parts[i].front() == '=') {
-      throw InputError(cat("[compare] '",
-                           text,
-                           "' is not a method with options, expected NAME or "
-                           "NAME:OPTION=VALUE:..., as admm:extragradient=true"));
-    }
-    result.options.push_back(cat("--", parts[i]));
-  }
-  return result;
-}
-
-// Codebooks parted by commas; those of "levels:-1,0,1" belong to it.
-std::vector<std::string> parse_codebooks(const std::vector<std::string>& texts) {
-  std::vector<std::string> result;
-  for (const std::string& text : texts) {
-    for (const std::string& part : split(text, ',')) {
-      const bool number =
-          !part.empty() && part.find_first_not_of("0123456789+-.e/") == std::string::npos;
-      if (number && !result.empty() && result.back().starts_with("levels:")) {
-        result.back() += cat(",", part);
-      } else {
-        result.push_back(part);
-      }
-    }
-  }
-  return result;
-}
 
 struct CompareChoice {
   CompressChoice common;
@@ -119,8 +71,9 @@ void add_options(CLI::App& app, CompareChoice& choice) {
       ->default_str("runs/compare")
       ->type_name("DIR");
   app.add_flag("--force", choice.common.force, "Run again what was run with other options");
-  app.add_flag("--json", choice.common.json, "Print JSON in place of the table");
-  app.add_flag("--csv", choice.csv, "Print CSV in place of the table");
+  CLI::Option* json =
+      app.add_flag("--json", choice.common.json, "Print JSON in place of the table");
+  app.add_flag("--csv", choice.csv, "Print CSV in place of the table")->excludes(json);
 }
 
 bool is_own(const std::string& name) {
@@ -141,28 +94,38 @@ bool is_own(const std::string& name) {
   return false;
 }
 
+bool is_of_a_method(const std::string& name) {
+  return std::any_of(methods().begin(), methods().end(), [&](const MethodInfo& method) {
+    return has_option(method, name);
+  });
+}
+
+std::string name_of(const CLI::Option* option) {
+  return option->get_lnames().empty() ? "" : option->get_lnames().front();
+}
+
+// An option that would be given to no run at all.
+void refuse_idle_options(const CLI::App& app, const std::vector<Contestant>& contestants) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = name_of(option);
+    if (option->count() == 0 || !is_of_a_method(name)) continue;
+    const bool used =
+        std::any_of(contestants.begin(), contestants.end(), [&](const Contestant& contestant) {
+          return has_option(*contestant.info, name);
+        });
+    if (used) continue;
+    throw InputError(cat("[compare] none of the methods compared has an option '", name, "'"));
+  }
+}
+
 // The options typed that are for every run, but for those that the contestant sets itself; those of
 // methods go to the methods that have them.
 std::vector<std::string> typed_options(const CLI::App& app, const Contestant& contestant) {
-  const auto sets = [&](const std::string& name) {
-    return std::any_of(
-        contestant.options.begin(), contestant.options.end(), [&](const std::string& text) {
-          return text.starts_with(cat("--", name, "="));
-        });
-  };
   std::vector<std::string> result;
   for (const CLI::Option* option : app.get_options()) {
-    const std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
-    if (name.empty() || option->count() == 0 || is_own(name) || sets(name)) continue;
-    const auto has = [&](const MethodInfo& method) {
-      for (const OptionInfo& one : method.options) {
-        if (one.name == name) return true;
-      }
-      return false;
-    };
-    bool of_methods = false;
-    for (const MethodInfo& method : methods()) of_methods = of_methods || has(method);
-    if (of_methods && !has(*contestant.info)) continue;
+    const std::string name = name_of(option);
+    if (name.empty() || option->count() == 0 || is_own(name) || contestant.sets(name)) continue;
+    if (is_of_a_method(name) && !has_option(*contestant.info, name)) continue;
     for (const std::string& value : option->reduced_results()) {
       result.push_back(cat("--", name, "=", value));
     }
@@ -182,10 +145,9 @@ std::vector<std::string> float_arguments(const CompareChoice& choice, const CLI:
 
 // An epoch in float, for its time, and then one job for each contestant, codebook and seed.
 std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
-  std::vector<Contestant> contestants;
-  for (const std::string& text : choice.methods) contestants.push_back(parse_contestant(text));
+  const std::vector<Contestant> contestants = parse_contestants(choice.methods);
   const std::vector<std::string> codebooks = parse_codebooks(choice.codebooks);
-  for (const std::string& codebook : codebooks) parse_projector(codebook);
+  refuse_idle_options(app, contestants);
 
   std::vector<Job> jobs;
   for (const std::string& codebook : codebooks) {
@@ -228,8 +190,9 @@ std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
         row.errors.push_back(result.at("test").at("error").get<double>());
         row.losses.push_back(result.at("test").at("loss").get<double>());
         row.seconds.push_back(result.at("training_seconds").get<double>());
-        row.float_seconds.push_back(float_epoch * result.at("epochs").get<double>());
-        row.bytes = result.at("bytes").get<double>();
+        row.float_seconds.push_back(
+            float_epoch * result.value("epochs_trained", result.at("epochs").get<double>()));
+        row.bytes = result.at("bytes").get<std::int64_t>();
         row.ratio = result.at("ratio").get<double>();
       }
     }
@@ -238,7 +201,8 @@ std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
 }
 
 double time_ratio(const Row& row) {
-  return statistics(row.seconds).mean / statistics(row.float_seconds).mean;
+  const double seconds = statistics(row.seconds).mean;
+  return seconds > 0.0 ? seconds / statistics(row.float_seconds).mean : 0.0;
 }
 
 std::string table_text(const std::vector<Row>& rows) {
@@ -248,7 +212,7 @@ std::string table_text(const std::vector<Row>& rows) {
                row.codebook,
                statistics_text(row.errors, 2),
                statistics_text(row.losses, 4),
-               fmt::format("{:.0f}", row.bytes),
+               fmt::format("{}", row.bytes),
                fmt::format("{:.1f}x", row.ratio),
                row.seconds.front() > 0.0 ? fmt::format("{:.2f}x", time_ratio(row)) : "-"});
   }
@@ -263,7 +227,7 @@ std::string csv_text(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     const Statistics error = statistics(row.errors);
     const Statistics loss = statistics(row.losses);
-    result += fmt::format("{},\"{}\",{},{},{},{},{},{:.0f},{},{},{}\n",
+    result += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{}\n",
                           row.method,
                           row.codebook,
                           row.errors.size(),
@@ -312,6 +276,8 @@ int compare_command(int argc, char** argv) {
   choice.common.run = "runs/compare";
   choice.common.training.learning_rate = "cosine:0.05";
   add_options(line.app(), choice);
+  // Defaults differ from method to method.
+  line.save_given_options_alone();
   if (!line.parse(argc, argv)) return 0;
   if (choice.common.data.name.empty()) {
     throw InputError("[compare] no data set, expected --data with the one to train and test on");

@@ -84,7 +84,8 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
   result["bit_ratio"] = bit_ratio(compressed);
   if (after) result["test"] = score_json(*after);
   if (const auto score = compression.train_score()) result["train"] = score_json(*score);
-  result["training_seconds"] = compression.training_seconds();
+  result["training_seconds"] = compression.trained_for().seconds;
+  result["epochs_trained"] = compression.trained_for().epochs;
   folder.write_result(result);
   return JobResult{.json = result,
                    .text = fmt::format("{}: {}, {:.1f} times smaller than {}{}",

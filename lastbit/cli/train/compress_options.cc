@@ -7,6 +7,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/cli/command_line.h"
 
 namespace lastbit {
 namespace {
@@ -87,7 +88,7 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
                  choice.training.trainer.feasible,
                  "End once the float weights are this near to the codebooks: ||w - z|| / ||w||; 0 "
                  "to run all epochs")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_from(0.0, 1.0));
   app.add_option("--probe",
                  choice.training.trainer.probe,
                  "Training samples on which each round measures the loss at float and low-bit "
@@ -96,11 +97,11 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
   app.add_option("--distill",
                  choice.distill,
                  "Share of the float reference's outputs in the loss (knowledge distillation)")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_from(0.0, 1.0));
   app.add_option("--temperature",
                  choice.training.trainer.distillation.temperature,
                  "Of the outputs that are distilled")
-      ->check(CLI::PositiveNumber);
+      ->check(number_from(0.01, 100.0));
   app.add_option("--finish-epochs",
                  choice.finish_epochs,
                  "Epochs at the end with codes fixed, which tune scales, biases and norms")

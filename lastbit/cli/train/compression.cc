@@ -67,8 +67,7 @@ void Compression::run(RunFolder& folder) {
     method_->begin(network_.constrained());
     return;
   }
-  training_seconds_ +=
-      run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder);
+  add(run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder));
   finish(folder);
 }
 
@@ -93,8 +92,13 @@ void Compression::finish(RunFolder& folder) {
   options.seed += 1;
   auto fixed = make_fixed_codes(method_->deployed());
   Trainer finisher(network_, *train_, *test_, options, fixed.get());
-  training_seconds_ += run_with_progress(finisher, options, train_->size(), "finish", folder);
+  add(run_with_progress(finisher, options, train_->size(), "finish", folder));
   method_ = std::move(fixed);
+}
+
+void Compression::add(const Trained& part) {
+  trained_.seconds += part.seconds;
+  trained_.epochs += part.epochs;
 }
 
 void Compression::settle() {

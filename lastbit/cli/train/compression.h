@@ -54,12 +54,13 @@ class Compression {
   Graph compressed() const { return network_.exported(method_->deployed()); }
   const std::vector<Quantized>& deployed() const noexcept { return method_->deployed(); }
 
-  /// Seconds spent in training steps, with the method and without the tests.
-  double training_seconds() const noexcept { return training_seconds_; }
+  /// What training took, the finish included.
+  const Trained& trained_for() const noexcept { return trained_; }
 
  private:
   void open_data();
   void finish(RunFolder& folder);
+  void add(const Trained& part);
 
   CompressChoice& choice_;
   const MethodInfo& info_;
@@ -70,7 +71,7 @@ class Compression {
   std::optional<Batches> train_;
   std::optional<Batches> test_;
   std::optional<Trainer> trainer_;  // made before any work, so that wrong options are found
-  double training_seconds_ = 0.0;
+  Trained trained_;
 };
 
 }  // namespace lastbit

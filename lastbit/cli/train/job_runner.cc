@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cmath>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <numeric>
@@ -29,6 +30,17 @@ std::optional<nlohmann::json> read_json(const std::filesystem::path& path) {
         cat("[run] ", path.string(), " is not JSON, expected what a run has written"));
   }
   return value;
+}
+
+constexpr int kWrongInput = 2;  // the exit code
+
+// A program's last words are what went wrong.
+std::string last_line(const std::filesystem::path& path) {
+  constexpr std::string_view kBy = "lastbit: ";
+  std::ifstream file(path);
+  std::string last;
+  for (std::string line; std::getline(file, line);) last = line;
+  return last.starts_with(kBy) ? last.substr(kBy.size()) : last;
 }
 
 }  // namespace
@@ -96,13 +108,15 @@ void JobRunner::run_in_processes(const std::vector<Job>& jobs) {
     }
     const auto [child, code] = children.wait();
     const Job& job = *running.extract(child).mapped();
+    const std::filesystem::path output = file(job.folder) / "output.txt";
+    if (code == kWrongInput) throw InputError(cat("[run] ", job.title, ": ", last_line(output)));
     if (code != 0) {
       throw WorkError(cat("[run] ",
                           job.title,
                           " ended with exit code ",
                           code,
                           "; what it said is in ",
-                          (file(job.folder) / "output.txt").string()));
+                          output.string()));
     }
     mark_finished(job);
     ++ran_;

@@ -38,12 +38,6 @@ bool is_flag(const OptionInfo& option) {
   return option.fallback == "true" || option.fallback == "false";
 }
 
-bool has_option(const MethodInfo& info, std::string_view name) {
-  return std::any_of(info.options.begin(), info.options.end(), [&](const OptionInfo& option) {
-    return option.name == name;
-  });
-}
-
 // The value becomes the default, so that the saved configuration shows it.
 void advise(CLI::App& app, const Advice& advice) {
   CLI::Option* option = app.get_option(cat("--", advice.option));
@@ -51,6 +45,12 @@ void advise(CLI::App& app, const Advice& advice) {
 }
 
 }  // namespace
+
+bool has_option(const MethodInfo& info, std::string_view name) {
+  return std::any_of(info.options.begin(), info.options.end(), [&](const OptionInfo& option) {
+    return option.name == name;
+  });
+}
 
 void add_method_options(CLI::App& app, MethodChoice& choice) {
   std::vector<std::string_view> known;

@@ -28,6 +28,9 @@ void add_method_options(CLI::App& app, MethodChoice& choice);
 const MethodInfo& settle_method(CLI::App& app, MethodChoice& choice);
 
 /// The method with its options in force. @throws InputError for a value out of its range.
+/// Whether the method has an option of this name.
+bool has_option(const MethodInfo& info, std::string_view name);
+
 std::unique_ptr<Method> make_method(const MethodInfo& info, const MethodChoice& choice);
 
 /// A line for each method, for `lastbit methods`.

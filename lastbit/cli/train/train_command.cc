@@ -116,7 +116,7 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                            train.size(),
                            test.size());
   const double seconds =
-      run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder);
+      run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder).seconds;
 
   write_onnx(out, network.exported());
   const Score score = evaluate(network, test);

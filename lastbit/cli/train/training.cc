@@ -105,13 +105,13 @@ void apply(TrainingChoice& choice) {
 
 torch::Device device_of(const TrainingChoice& choice) { return torch::Device(choice.device); }
 
-double run_with_progress(Trainer& trainer,
-                         const TrainerOptions& options,
-                         std::int64_t train_samples,
-                         const std::string& phase,
-                         RunFolder& folder) {
+Trained run_with_progress(Trainer& trainer,
+                          const TrainerOptions& options,
+                          std::int64_t train_samples,
+                          const std::string& phase,
+                          RunFolder& folder) {
   ProgressBar bar(options.epochs * train_samples, "images");
-  double seconds = 0.0;
+  Trained result;
   Observer observer;
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
@@ -138,7 +138,8 @@ double run_with_progress(Trainer& trainer,
         duration_text(report.seconds),
         static_cast<double>(train_samples) / report.seconds));
     folder.log(entry_of(report, phase));
-    seconds += report.seconds;
+    result.seconds += report.seconds;
+    ++result.epochs;
     if (report.feasible) {
       bar.line(fmt::format("{}: the weights are feasible, the run ends here", phase));
     }
@@ -147,7 +148,7 @@ double run_with_progress(Trainer& trainer,
     if (!report.residuals.layers.empty()) folder.log(entry_of(report, phase));
   };
   trainer.run(observer);
-  return seconds;
+  return result;
 }
 
 std::string score_text(const Score& score) {
