@@ -36,7 +36,9 @@ Sorted sort(const Group& group) {
                 {}};
   if (group.importance.empty()) {
     std::copy(group.weights.begin(), group.weights.end(), sorted.first.get());
-    sorted.values = sort_floats({sorted.first.get(), count}, {sorted.second.get(), count});
+    constexpr std::size_t kMany = std::size_t{1} << 20U;
+    const auto in_order = count < kMany ? sort_floats : sort_many_floats;
+    sorted.values = in_order({sorted.first.get(), count}, {sorted.second.get(), count});
     return sorted;
   }
   std::vector<WeightedValue> pairs;

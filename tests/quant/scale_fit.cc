@@ -207,8 +207,11 @@ TEST(SortFloats, AgreesWithTheStandardSort) {
       Random random(6);
       random.shuffle(std::span(values));
       std::vector<float> scratch(count);
+      auto again = values;
       const auto sorted = sort_floats(values, scratch);
       EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
+      const auto by_two = sort_many_floats(again, scratch);
+      EXPECT_TRUE(std::equal(by_two.begin(), by_two.end(), expected.begin(), expected.end()));
     }
   }
 }
