@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lastbit/base/threads.h"
-#include "lastbit/base/vectorize.h"
+#include "lastbit/quant/buckets.h"
 #include "lastbit/quant/scale_fit.h"
 #include "lastbit/quant/sort.h"
 
@@ -32,125 +32,6 @@ namespace {
 // Two parts from here on, with sums of their own: the result does not depend on the threads.
 constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
 
-struct Bucket {
-  double sum = 0.0;
-  double count = 0.0;
-};
-
-constexpr std::uint32_t kMagnitude = 0x7FFFFFFFU;
-
-std::uint32_t bits_of(float weight) noexcept {
-  return std::bit_cast<std::uint32_t>(weight) & kMagnitude;
-}
-
-struct Extent {
-  std::int32_t largest = 0;  // bits of the largest magnitude; magnitudes are in their order
-  std::int32_t zeros = 0;    // how many of up to 2^31 weights
-};
-
-LASTBIT_VECTORIZE void extend(const float* __restrict weights, std::size_t count, Extent& extent) {
-  std::int32_t largest = extent.largest;
-  std::int32_t zeros = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto bits =
-        static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(weights[i]) & kMagnitude);
-    largest = bits > largest ? bits : largest;
-    zeros += bits == 0 ? 1 : 0;
-  }
-  extent.largest = largest;
-  extent.zeros += zeros;
-}
-
-constexpr std::size_t kCounted = 512;
-
-// Numbers of the buckets of up to kCounted weights.
-LASTBIT_VECTORIZE void find_buckets(const float* __restrict weights,
-                                    std::size_t count,
-                                    unsigned low_bits,
-                                    std::int32_t top,
-                                    std::int32_t last,
-                                    std::int32_t* __restrict buckets) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(weights[i]) & kMagnitude;
-    const std::int32_t below = top - static_cast<std::int32_t>(bits >> low_bits);
-    buckets[i] = below < last ? below : last;
-  }
-}
-
-void count(std::span<const float> weights,
-           unsigned low_bits,
-           std::uint32_t top,
-           std::vector<Bucket>& table) {
-  std::array<std::int32_t, kCounted> buckets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::size_t begin = 0; begin < weights.size(); begin += kCounted) {
-    const auto block = weights.subspan(begin, std::min(kCounted, weights.size() - begin));
-    find_buckets(block.data(),
-                 block.size(),
-                 low_bits,
-                 static_cast<std::int32_t>(top),
-                 static_cast<std::int32_t>(table.size()) - 1,
-                 buckets.data());
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      Bucket& bucket = table[static_cast<std::size_t>(buckets[i])];
-      bucket.sum += std::abs(block[i]);
-      bucket.count += 1.0;
-    }
-  }
-}
-
-// Magnitudes whose bits are in [first, first + width).
-struct Range {
-  std::uint32_t first;
-  std::uint32_t width;
-
-  bool has(std::uint32_t bits) const noexcept { return bits - first < width; }
-};
-
-constexpr std::size_t kBlock = 16;
-
-// How many of a block are in the range.
-LASTBIT_VECTORIZE void count_in_range(const float* __restrict weights,
-                                      std::size_t blocks,
-                                      std::uint32_t first,
-                                      std::uint32_t width,
-                                      std::uint32_t* __restrict counts) {
-  for (std::size_t b = 0; b < blocks; ++b) {
-    std::uint32_t count = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      const std::uint32_t bits = std::bit_cast<std::uint32_t>(weights[b * kBlock + i]) & kMagnitude;
-      count += bits - first < width ? 1U : 0U;
-    }
-    counts[b] += count;
-  }
-}
-
-// Writes the magnitudes in the ranges, which do not meet, to `end` on; one more may be written.
-float* extract(std::span<const float> weights, std::span<const Range> ranges, float* end) {
-  // Without a branch, which would often be mispredicted.
-  const auto take = [&](float w) {
-    const std::uint32_t bits = bits_of(w);
-    bool wanted = false;
-    for (const Range& range : ranges) wanted |= range.has(bits);
-    *end = std::abs(w);
-    end += wanted ? 1 : 0;
-  };
-  constexpr std::size_t kBlocks = 64;
-  std::size_t begin = 0;
-  for (; begin + kBlock <= weights.size();) {
-    const std::size_t blocks = std::min(kBlocks, (weights.size() - begin) / kBlock);
-    std::array<std::uint32_t, kBlocks> counts{};
-    for (const Range& range : ranges) {
-      count_in_range(&weights[begin], blocks, range.first, range.width, counts.data());
-    }
-    for (std::size_t b = 0; b < blocks; ++b, begin += kBlock) {
-      if (counts[b] == 0) continue;
-      for (const float w : weights.subspan(begin, kBlock)) take(w);
-    }
-  }
-  for (const float w : weights.subspan(begin)) take(w);
-  return end;
-}
-
 class Narrowing {
  public:
   Narrowing(std::span<const float> weights, std::span<const float> levels)
@@ -158,9 +39,8 @@ class Narrowing {
         levels_(levels),
         parts_(weights.size() < kManyWeights ? 1 : 2),
         low_bits_(weights.size() < kManyWeights ? 16 : 14) {
-    for_each_part([&](std::size_t part, std::span<const float> own) {
-      extend(own.data(), own.size(), extents_[part]);
-    });
+    for_each_part(
+        [&](std::size_t part, std::span<const float> own) { extents_[part] = extent_of(own); });
     largest_ = static_cast<std::uint32_t>(std::max(extents_[0].largest, extents_[1].largest));
     // Thresholds below the last bucket would make it be sorted. The best scale of most weights
     // takes the largest level to no less than a sixteenth of the largest weight.
@@ -240,7 +120,7 @@ class Narrowing {
   void count() {
     for_each_part([&](std::size_t part, std::span<const float> own) {
       tables_[part].resize(last_ + 1);
-      lastbit::count(own, low_bits_, top_, tables_[part]);
+      count_in_buckets(own, low_bits_, top_, tables_[part]);
     });
     above_.resize(last_ + 2);
     Bucket all;

@@ -56,11 +56,10 @@ LASTBIT_VECTORIZE void count_thresholds(const float* __restrict weights,
 
 // Adds the squares of the differences to fixed lanes, so that sums are the same for every width of
 // vector.
-LASTBIT_VECTORIZE [[gnu::optimize("fp-contract=off")]] void add_squares(
-    const float* __restrict weights,
-    const float* __restrict rounded,
-    std::size_t rows,
-    double* __restrict lanes) {
+LASTBIT_VECTORIZE void add_squares(const float* __restrict weights,
+                                   const float* __restrict rounded,
+                                   std::size_t rows,
+                                   double* __restrict lanes) {
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
       const std::size_t i = row * kLanes + lane;
