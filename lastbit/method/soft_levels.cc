@@ -10,6 +10,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "lastbit/base/threads.h"
 #include "lastbit/base/vectorize.h"
 #include "lastbit/method/exponential.h"
 
@@ -214,16 +215,18 @@ LASTBIT_VECTORIZE void nearest_level(const float* __restrict latent,
   }
 }
 
-// Calls body(begin, size) on runs of weights, on ATen's threads. Runs begin at whole blocks, so
-// that each weight is at the same place of its loop, and has the same bits, for any number of
-// threads.
+// Calls body(begin, size) on runs of weights, on as many threads as ATen has where they are worth
+// starting. Runs begin at whole blocks, so that each weight is at the same place of its loop, and
+// has the same bits, for any number of threads.
 template <typename Body>
 void for_each_run(std::int64_t count, const Body& body) {
-  constexpr std::int64_t kFewBlocks = 32;  // a thread's share that is worth waking it
-  at::parallel_for(
-      0, (count + kBlock - 1) / kBlock, kFewBlocks, [&](std::int64_t begin, std::int64_t end) {
-        body(begin * kBlock, std::min(end * kBlock, count) - begin * kBlock);
-      });
+  constexpr std::int64_t kManyWeights = std::int64_t{1} << 17U;
+  const auto blocks = static_cast<std::size_t>((count + kBlock - 1) / kBlock);
+  const int threads = count < kManyWeights ? 1 : at::get_num_threads();
+  parallel_for(blocks, threads, [&](std::size_t begin, std::size_t end) {
+    const std::int64_t first = static_cast<std::int64_t>(begin) * kBlock;
+    body(first, std::min(static_cast<std::int64_t>(end) * kBlock, count) - first);
+  });
 }
 
 // The same for blocks, with room for their moments.

@@ -215,7 +215,7 @@ TEST(Exponential, EndsAtItsBounds) {
 
 TEST(SoftLevels, GiveTheSameBitsForAnyNumberOfThreads) {
   const int before = at::get_num_threads();
-  const torch::Tensor latent = tensor_of(random_values(70'001, 4));
+  const torch::Tensor latent = tensor_of(random_values(200'001, 4));
   const torch::Tensor scale = torch::full_like(latent, 0.7F);
   const auto both = [&](Softness softness, const Codebook& levels) {
     const SoftLevels soft(softness, levels);
