@@ -8,6 +8,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include <ATen/Parallel.h>
+
+#include "lastbit/base/threads.h"
 #include "lastbit/base/vectorize.h"
 #include "lastbit/method/exponential.h"
 
@@ -212,10 +215,29 @@ LASTBIT_VECTORIZE void nearest_level(const float* __restrict latent,
   }
 }
 
+// Calls body(begin, size) on runs of weights, on as many threads as ATen has where they are worth
+// starting. Runs begin at whole blocks, so that each weight is at the same place of its loop, and
+// has the same bits, for any number of threads.
+template <typename Body>
+void for_each_run(std::int64_t count, const Body& body) {
+  constexpr std::int64_t kManyWeights = std::int64_t{1} << 17U;
+  const auto blocks = static_cast<std::size_t>((count + kBlock - 1) / kBlock);
+  const int threads = count < kManyWeights ? 1 : at::get_num_threads();
+  parallel_for(blocks, threads, [&](std::size_t begin, std::size_t end) {
+    const std::int64_t first = static_cast<std::int64_t>(begin) * kBlock;
+    body(first, std::min(static_cast<std::int64_t>(end) * kBlock, count) - first);
+  });
+}
+
+// The same for blocks, with room for their moments.
 template <typename Body>
 void for_each_block(std::int64_t count, const Body& body) {
-  Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::int64_t i = 0; i < count; i += kBlock) body(i, std::min(kBlock, count - i), moments);
+  for_each_run(count, [&](std::int64_t begin, std::int64_t size) {
+    Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    for (std::int64_t i = begin; i < begin + size; i += kBlock) {
+      body(i, std::min(kBlock, begin + size - i), moments);
+    }
+  });
 }
 
 }  // namespace
@@ -263,13 +285,19 @@ void SoftLevels::map(const torch::Tensor& latent,
   const std::int64_t count = latent.numel();
   switch (form_) {
     case Form::kTanhBinary:
-      tanh_binary(v, a, beta, stretch, w, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        tanh_binary(v + i, a + i, beta, stretch, w + i, size);
+      });
       break;
     case Form::kTanhTernary:
-      tanh_ternary(v, a, beta, stretch, w, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        tanh_ternary(v + i, a + i, beta, stretch, w + i, size);
+      });
       break;
     case Form::kSoftmaxTernary:
-      softmax_ternary(v, a, factor, stretch, w, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        softmax_ternary(v + i, a + i, factor, stretch, w + i, size);
+      });
       break;
     case Form::kSoftmax:
       for_each_block(count, [&](std::int64_t i, std::int64_t size, Moments& moments) {
@@ -279,7 +307,9 @@ void SoftLevels::map(const torch::Tensor& latent,
       });
       break;
     case Form::kHard:
-      nearest_level(v, a, levels_.data(), levels_.size(), stretch, w, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        nearest_level(v + i, a + i, levels_.data(), levels_.size(), stretch, w + i, size);
+      });
       break;
   }
 }
@@ -305,13 +335,19 @@ void SoftLevels::chain(const torch::Tensor& latent,
   const std::int64_t count = latent.numel();
   switch (form_) {
     case Form::kTanhBinary:
-      tanh_binary_chain(v, a, beta, stretch, g, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        tanh_binary_chain(v + i, a + i, beta, stretch, g + i, size);
+      });
       break;
     case Form::kTanhTernary:
-      tanh_ternary_chain(v, a, beta, stretch, g, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        tanh_ternary_chain(v + i, a + i, beta, stretch, g + i, size);
+      });
       break;
     case Form::kSoftmaxTernary:
-      softmax_ternary_chain(v, a, factor, stretch, g, count);
+      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+        softmax_ternary_chain(v + i, a + i, factor, stretch, g + i, size);
+      });
       break;
     case Form::kSoftmax:
       for_each_block(count, [&](std::int64_t i, std::int64_t size, Moments& moments) {

@@ -1,62 +1,74 @@
 #include "lastbit/method/weights.h"
 
 #include <cstddef>
+#include <deque>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/method/device_projection.h"
 
 namespace lastbit {
 namespace {
 
-std::span<const float> slice(const ConstrainedWeight& layer, std::span<const float> all) {
-  return all.subspan(static_cast<std::size_t>(layer.offset),
-                     static_cast<std::size_t>(layer.layout.size()));
+// Layers that are projected as one tensor, by their places in the list.
+using Members = std::vector<std::size_t>;
+
+std::vector<Members> parts_of(const std::vector<ConstrainedWeight>& layers) {
+  std::vector<Members> parts;
+  std::map<int, std::size_t> shared;  // the part of each codebook in common
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto known = layers[i].shared < 0 ? shared.end() : shared.find(layers[i].shared);
+    if (known != shared.end()) {
+      parts[known->second].push_back(i);
+      continue;
+    }
+    if (layers[i].shared >= 0) shared[layers[i].shared] = parts.size();
+    parts.push_back({i});
+  }
+  return parts;
 }
 
-// Makes of parts with levels and scales in common one tensor.
-void append(std::optional<Quantized>& whole, const Quantized& part) {
-  if (!whole) {
-    whole = part;
-  } else {
-    whole->codes.insert(whole->codes.end(), part.codes.begin(), part.codes.end());
-  }
-  whole->layout = {1, 1, static_cast<std::int64_t>(whole->codes.size())};
-}
-
-// Projects layer `first` and all that share its codebook as one tensor.
-void project_shared(const std::vector<ConstrainedWeight>& layers,
-                    std::size_t first,
-                    std::span<const float> all,
-                    const std::vector<Quantized>* start,
-                    std::vector<std::optional<Quantized>>& result) {
-  std::vector<float> joint;
-  std::optional<Quantized> joint_start;
-  std::vector<std::size_t> members;
-  for (std::size_t i = first; i < layers.size(); ++i) {
-    if (layers[i].shared != layers[first].shared) continue;
-    const auto weights = slice(layers[i], all);
-    joint.insert(joint.end(), weights.begin(), weights.end());
-    if (start != nullptr) append(joint_start, (*start)[i]);
-    members.push_back(i);
-  }
-  const ChannelLayout layout{1, 1, static_cast<std::int64_t>(joint.size())};
-  const Quantized whole =
-      layers[first].set->project(joint, layout, {.start = joint_start ? &*joint_start : nullptr});
-  std::size_t begin = 0;
+// Points with levels and scales in common, as one.
+Quantized join(const Members& members, const std::vector<Quantized>& points) {
+  Quantized whole = points[members.front()];
+  whole.codes.clear();
   for (const std::size_t i : members) {
-    const std::size_t end = begin + static_cast<std::size_t>(layers[i].layout.size());
+    whole.codes.insert(whole.codes.end(), points[i].codes.begin(), points[i].codes.end());
+  }
+  whole.layout = {1, 1, static_cast<std::int64_t>(whole.codes.size())};
+  return whole;
+}
+
+// Gives each layer its part of what they are as one.
+void split(const Quantized& whole,
+           const Members& members,
+           const std::vector<ConstrainedWeight>& layers,
+           std::vector<std::optional<Quantized>>& result) {
+  auto begin = whole.codes.begin();
+  for (const std::size_t i : members) {
+    const auto end = begin + static_cast<std::ptrdiff_t>(layers[i].layout.size());
     Quantized part = whole;
     part.layout = layers[i].layout;
-    part.codes.assign(whole.codes.begin() + static_cast<std::ptrdiff_t>(begin),
-                      whole.codes.begin() + static_cast<std::ptrdiff_t>(end));
+    part.codes.assign(begin, end);
     // The error is told once.
-    if (i != first) part.squared_error = 0.0;
+    if (i != members.front()) part.squared_error = 0.0;
     result[i] = std::move(part);
     begin = end;
   }
+}
+
+std::vector<Quantized> project_on_cpu(const std::vector<ProjectionTask>& tasks) {
+  std::vector<Quantized> result;
+  for (const ProjectionTask& task : tasks) {
+    const std::span<const float> weights(task.weights.data_ptr<float>(),
+                                         static_cast<std::size_t>(task.weights.numel()));
+    result.push_back(task.set->project(weights, task.layout, {.start = task.start}));
+  }
+  return result;
 }
 
 }  // namespace
@@ -110,18 +122,36 @@ Weights Weights::adopt(std::vector<torch::Tensor> parameters,
 std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
                                const torch::Tensor& flat,
                                const std::vector<Quantized>* start) {
-  const torch::Tensor host = flat.detach().to(torch::kCPU).contiguous();
-  const std::span<const float> all(host.data_ptr<float>(), static_cast<std::size_t>(host.numel()));
-  std::vector<std::optional<Quantized>> found(layers.size());
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const ConstrainedWeight& layer = layers[i];
-    if (found[i]) continue;  // by an earlier layer that shares its codebook
-    if (layer.shared >= 0) {
-      project_shared(layers, i, all, start, found);
-      continue;
+  const torch::Tensor all = flat.detach().contiguous();
+  const auto slice = [&](std::size_t i) {
+    return all.narrow(0, layers[i].offset, layers[i].layout.size());
+  };
+  const std::vector<Members> parts = parts_of(layers);
+  std::vector<ProjectionTask> tasks;
+  std::deque<Quantized> joint_starts;  // which tasks point to
+  for (const Members& members : parts) {
+    const std::size_t first = members.front();
+    ProjectionTask task{layers[first].set.get(),
+                        slice(first),
+                        layers[first].layout,
+                        start == nullptr ? nullptr : &(*start)[first]};
+    if (layers[first].shared >= 0) {
+      std::vector<torch::Tensor> slices;
+      for (const std::size_t i : members) slices.push_back(slice(i));
+      task.weights = torch::cat(slices);
+      task.layout = {1, 1, task.weights.numel()};
+      if (start != nullptr) task.start = &joint_starts.emplace_back(join(members, *start));
     }
-    found[i] = layer.set->project(
-        slice(layer, all), layer.layout, {.start = start == nullptr ? nullptr : &(*start)[i]});
+    tasks.push_back(std::move(task));
+  }
+  std::vector<Quantized> points = all.is_cpu() ? project_on_cpu(tasks) : project_on_device(tasks);
+  std::vector<std::optional<Quantized>> found(layers.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (layers[parts[i].front()].shared >= 0) {
+      split(points[i], parts[i], layers, found);
+    } else {
+      found[parts[i].front()] = std::move(points[i]);
+    }
   }
   std::vector<Quantized> result;
   result.reserve(found.size());

@@ -42,7 +42,8 @@ struct Weights {
 };
 
 /// The nearest point of each layer's set to the corresponding slice of `flat` (total); layers that
-/// share a codebook are projected as one. Projection runs on the CPU.
+/// share a codebook are projected as one. Weights on the CPU are projected in `quant`, others where
+/// they are (see project_on_device).
 ///
 /// @param start  an earlier result, one for each layer, from which learned codebooks set out; null
 ///     to search for the best of all.

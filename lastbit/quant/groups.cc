@@ -1,6 +1,7 @@
 #include "lastbit/quant/groups.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -10,6 +11,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/base/threads.h"
+#include "lastbit/base/vectorize.h"
 
 namespace lastbit {
 namespace {
@@ -40,13 +42,31 @@ void channel_groups(std::span<const float> weights,
   }
 }
 
-bool all_finite(std::span<const float> values) {
-  // Without an early end, the loop is vector code.
+// Below this many weights, starting a thread takes longer than it saves.
+constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
+
+int threads_for(std::size_t weights) {
+  return weights < kManyWeights ? 1 : std::min(2, usable_processors());
+}
+
+// Without an early end, the loop is vector code.
+LASTBIT_VECTORIZE int count_not_finite(const float* values, std::size_t count) {
   int bad = 0;
-  for (const float value : values) {
-    bad |= std::abs(value) <= std::numeric_limits<float>::max() ? 0 : 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    bad += std::abs(values[i]) <= std::numeric_limits<float>::max() ? 0 : 1;
   }
-  return bad == 0;
+  return bad;
+}
+
+bool all_finite(std::span<const float> values) {
+  std::array<int, 2> bad{};
+  const int parts = threads_for(values.size());
+  const std::size_t half = values.size() / 2;
+  parallel_for(2, parts, [&](std::size_t begin, std::size_t end) {
+    if (begin == 0) bad[0] = count_not_finite(values.data(), half);
+    if (end == 2) bad[1] = count_not_finite(&values[half], values.size() - half);
+  });
+  return bad[0] == 0 && bad[1] == 0;
 }
 
 }  // namespace
@@ -103,10 +123,7 @@ void for_each_group(std::span<const float> weights,
       }
     }
   };
-  // Below this many weights, starting a thread takes longer than it saves.
-  constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
-  const int threads = weights.size() < kManyWeights ? 1 : std::min(2, usable_processors());
-  parallel_for(channels, threads, some_channels);
+  parallel_for(channels, threads_for(weights.size()), some_channels);
   result.squared_error = std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 

@@ -36,7 +36,9 @@ Sorted sort(const Group& group) {
                 {}};
   if (group.importance.empty()) {
     std::copy(group.weights.begin(), group.weights.end(), sorted.first.get());
-    sorted.values = sort_floats({sorted.first.get(), count}, {sorted.second.get(), count});
+    constexpr std::size_t kMany = std::size_t{1} << 20U;
+    const auto in_order = count < kMany ? sort_floats : sort_many_floats;
+    sorted.values = in_order({sorted.first.get(), count}, {sorted.second.get(), count});
     return sorted;
   }
   std::vector<WeightedValue> pairs;
@@ -65,15 +67,23 @@ std::optional<std::vector<float>> few_values(std::span<const float> ascending, s
 }
 
 // Where there are fewer values than levels, the levels that no weight needs are the floats that
-// follow the largest one, or where floats end, those before the smallest one.
+// follow the largest one, or where floats end, those before the smallest one, or where they end
+// there too, those that follow it.
 std::vector<float> filled(std::vector<float> levels, std::size_t size) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   while (levels.size() < size) {
-    const float next = std::nextafter(levels.back(), kInfinity);
-    if (std::isfinite(next)) {
-      levels.push_back(next);
+    const float above = std::nextafter(levels.back(), kInfinity);
+    const float below = std::nextafter(levels.front(), -kInfinity);
+    if (std::isfinite(above)) {
+      levels.push_back(above);
+    } else if (std::isfinite(below)) {
+      levels.insert(levels.begin(), below);
     } else {
-      levels.insert(levels.begin(), std::nextafter(levels.front(), -kInfinity));
+      // Before the first gap.
+      const auto end = std::adjacent_find(levels.begin(), levels.end(), [](float a, float b) {
+        return std::nextafter(a, kInfinity) < b;
+      });
+      levels.insert(end + 1, std::nextafter(*end, kInfinity));
     }
   }
   return levels;

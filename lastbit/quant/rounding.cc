@@ -26,20 +26,47 @@ float threshold(double middle, bool tie_goes_up) {
   return std::nextafter(rounded, std::numeric_limits<float>::infinity());
 }
 
-// codes[i] = the number of thresholds of at most weights[i], for `count` weights, at most kBlock.
+constexpr std::size_t kLanes = 16;
+
+// codes[i] = the number of thresholds of at most weights[i], and rounded[i] the value of that code,
+// for `count` weights, at most kBlock.
 LASTBIT_VECTORIZE void count_thresholds(const float* __restrict weights,
                                         std::size_t count,
                                         const float* __restrict thresholds,
+                                        const float* __restrict values,
                                         std::size_t threshold_count,
+                                        float* __restrict rounded,
                                         Code* __restrict codes) {
-  std::array<std::int32_t, kBlock> steps;
+  std::array<std::int32_t, kBlock> steps;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::int32_t* __restrict step = steps.data();
-  for (std::size_t i = 0; i < count; ++i) step[i] = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    step[i] = 0;
+    rounded[i] = values[0];
+  }
   for (std::size_t k = 0; k < threshold_count; ++k) {
     const float least = thresholds[k];
-    for (std::size_t i = 0; i < count; ++i) step[i] += weights[i] >= least ? 1 : 0;
+    const float value = values[k + 1];
+    for (std::size_t i = 0; i < count; ++i) {
+      step[i] += weights[i] >= least ? 1 : 0;
+      rounded[i] = weights[i] >= least ? value : rounded[i];
+    }
   }
   for (std::size_t i = 0; i < count; ++i) codes[i] = static_cast<Code>(step[i]);
+}
+
+// Adds the squares of the differences to fixed lanes, so that sums are the same for every width of
+// vector.
+LASTBIT_VECTORIZE void add_squares(const float* __restrict weights,
+                                   const float* __restrict rounded,
+                                   std::size_t rows,
+                                   double* __restrict lanes) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const std::size_t i = row * kLanes + lane;
+      const double gap = static_cast<double>(weights[i]) - static_cast<double>(rounded[i]);
+      lanes[lane] += gap * gap;
+    }
+  }
 }
 
 }  // namespace
@@ -47,47 +74,47 @@ LASTBIT_VECTORIZE void count_thresholds(const float* __restrict weights,
 Rounding::Rounding(const Codebook& levels, float scale)
     : zero_(scale == 0.0F), nearest_zero_(levels.nearest(0.0F)) {
   for (const float level : levels.levels()) {
-    const float decoded = level * scale;
-    values_.push_back(static_cast<double>(decoded));
+    values_.push_back(level * scale);
   }
   for (std::size_t i = 1; i < values_.size(); ++i) {
     const bool up = std::abs(levels.levels()[i]) >= std::abs(levels.levels()[i - 1]);
-    thresholds_.push_back(threshold(0.5 * (values_[i - 1] + values_[i]), up));
+    thresholds_.push_back(threshold(0.5 * (static_cast<double>(values_[i - 1]) + values_[i]), up));
   }
-}
-
-// Four sums, for an addition waits for the one before it.
-double Rounding::error(std::span<const float> weights, const Code* codes) const noexcept {
-  std::array<double, 4> errors{};
-  std::size_t i = 0;
-  const auto gap = [&](std::size_t k) {
-    return static_cast<double>(weights[k]) - values_[codes[k]];
-  };
-  for (; i + 4 <= weights.size(); i += 4) {
-    for (std::size_t k = 0; k < 4; ++k) errors[k] += gap(i + k) * gap(i + k);
-  }
-  for (; i < weights.size(); ++i) errors[0] += gap(i) * gap(i);
-  return (errors[0] + errors[1]) + (errors[2] + errors[3]);
 }
 
 double Rounding::round_part(std::span<const float> weights, Code* codes) const noexcept {
-  double sum = 0.0;
+  std::array<double, kLanes> lanes{};
+  std::array<float, kBlock> rounded;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  double rest = 0.0;
   for (std::size_t begin = 0; begin < weights.size(); begin += kBlock) {
     const auto block = weights.subspan(begin, std::min(kBlock, weights.size() - begin));
     Code* code = codes + begin;
     if (zero_) {
       std::fill_n(code, block.size(), nearest_zero_);
+      std::fill_n(rounded.begin(), block.size(), 0.0F);
     } else if (thresholds_.size() <= kFewThresholds) {
-      count_thresholds(block.data(), block.size(), thresholds_.data(), thresholds_.size(), code);
+      count_thresholds(block.data(),
+                       block.size(),
+                       thresholds_.data(),
+                       values_.data(),
+                       thresholds_.size(),
+                       rounded.data(),
+                       code);
     } else {
-      std::transform(block.begin(), block.end(), code, [&](float w) {
-        return static_cast<Code>(std::upper_bound(thresholds_.begin(), thresholds_.end(), w) -
-                                 thresholds_.begin());
-      });
+      for (std::size_t i = 0; i < block.size(); ++i) {
+        const auto above = std::upper_bound(thresholds_.begin(), thresholds_.end(), block[i]);
+        code[i] = static_cast<Code>(above - thresholds_.begin());
+        rounded[i] = values_[code[i]];
+      }
     }
-    sum += error(block, code);
+    const std::size_t rows = block.size() / kLanes;
+    add_squares(block.data(), rounded.data(), rows, lanes.data());
+    for (std::size_t i = rows * kLanes; i < block.size(); ++i) {
+      const double gap = static_cast<double>(block[i]) - static_cast<double>(rounded[i]);
+      rest += gap * gap;
+    }
   }
-  return sum;
+  return std::accumulate(lanes.begin(), lanes.end(), rest);
 }
 
 double Rounding::round(std::span<const float> weights, std::span<Code> codes) const {

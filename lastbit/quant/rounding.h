@@ -22,10 +22,9 @@ class Rounding {
 
  private:
   double round_part(std::span<const float> weights, Code* codes) const noexcept;
-  double error(std::span<const float> weights, const Code* codes) const noexcept;
 
   std::vector<float> thresholds_;  // (size - 1) the least float that goes to the level above
-  std::vector<double> values_;     // (size) decoded levels
+  std::vector<float> values_;      // (size) decoded levels
   bool zero_;
   Code nearest_zero_;
 };

@@ -234,9 +234,9 @@ class Search {
     const double down = 2.0 * std::max(0.0, high.scale * low.fit.s2 - high.fit.s1);
     const double ends = std::max(low.gain(), high.gain());
     if (up + down == 0.0) return ends;
-    const double crossing = (high.gain() - low.gain() + down * width) / (up + down);
-    const double x = std::clamp(crossing, 0.0, width);
-    return std::max(ends, std::min(low.gain() + up * x, high.gain() + down * (width - x)));
+    // Where the lines cross; without differences, which would cancel where one is far steeper.
+    const double share = up / (up + down);
+    return std::max(ends, (1.0 - share) * low.gain() + share * (high.gain() + down * width));
   }
 
   // Offers all fits with a scale in between that may be the best. The lower half comes first: its

@@ -47,6 +47,10 @@ double best_scale(std::span<const float> levels, const NarrowSearch& narrow);
 /// @param levels  at least two, not negative
 double best_scale_of_many(std::span<const float> weights, std::span<const float> levels);
 
+/// The levels that weights above zero may take while a scale falls from infinity to 0: the one
+/// nearest to zero, and all above it. Mirrored: those of weights below zero, as magnitudes.
+std::vector<float> rising_levels(const Codebook& levels, bool mirrored);
+
 /// The same for a group of weights of either sign.
 /// @param importance  of each weight; empty: all 1.
 double best_scale(std::span<const float> weights,

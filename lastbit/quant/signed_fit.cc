@@ -11,17 +11,6 @@
 namespace lastbit {
 namespace {
 
-// Levels from the one nearest to zero upwards, of a codebook or its mirror image.
-std::vector<float> rising_levels(const Codebook& levels, bool mirrored) {
-  std::vector<float> all(levels.levels().begin(), levels.levels().end());
-  if (mirrored) {
-    std::reverse(all.begin(), all.end());
-    for (float& level : all) level = 0.0F - level;
-  }
-  const Code nearest = Codebook(all).nearest(0.0F);
-  return {all.begin() + nearest, all.end()};
-}
-
 // The weights of one side, with room for what sorting needs.
 class SideWeights {
  public:
@@ -91,13 +80,23 @@ class SideWeights {
 
 }  // namespace
 
+std::vector<float> rising_levels(const Codebook& levels, bool mirrored) {
+  std::vector<float> all(levels.levels().begin(), levels.levels().end());
+  if (mirrored) {
+    std::reverse(all.begin(), all.end());
+    for (float& level : all) level = 0.0F - level;
+  }
+  const Code nearest = Codebook(all).nearest(0.0F);
+  return {all.begin() + nearest, all.end()};
+}
+
 double best_scale(std::span<const float> weights,
                   std::span<const float> importance,
                   const Codebook& levels) {
   std::vector<float> up = rising_levels(levels, false);
   std::vector<float> down = rising_levels(levels, true);
   // Below this many, sorting them all takes less time than the tables of the narrow search.
-  constexpr std::size_t kMany = std::size_t{1} << 19U;
+  constexpr std::size_t kMany = 1000;
   if (up == down && up.size() > 1 && importance.empty() && weights.size() >= kMany) {
     return best_scale_of_many(weights, up);
   }

@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "lastbit/base/threads.h"
+
 namespace lastbit {
 namespace {
 
@@ -52,6 +54,41 @@ std::span<float> sort_floats(std::span<float> values, std::span<float> scratch) 
     std::uint32_t start = 0;
     for (std::uint32_t& bucket : place) start += std::exchange(bucket, start);
     for (const float value : from) to[place[digit(value, pass)]++] = value;
+    std::swap(from, to);
+  }
+  return from;
+}
+
+std::span<float> sort_many_floats(std::span<float> values, std::span<float> scratch) {
+  const int threads = std::min(2, usable_processors());
+  if (threads == 1 || values.size() < kFewest || values.size() > kMost) {
+    return sort_floats(values, scratch);
+  }
+  std::span<float> from = values;
+  std::span<float> to = scratch.first(values.size());
+  const std::size_t half = values.size() / 2;
+  const auto for_each_half = [&](const auto& work) {
+    parallel_for(2, threads, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        work(i, i == 0 ? from.first(half) : from.subspan(half));
+      }
+    });
+  };
+  for (std::size_t pass = 0; pass < kPasses; ++pass) {
+    std::array<std::array<std::uint32_t, kBuckets>, 2> place{};  // of each half
+    for_each_half([&](std::size_t i, std::span<const float> own) {
+      for (const float value : own) ++place[i][digit(value, pass)];
+    });
+    const std::size_t first = digit(from[0], pass);
+    if (place[0][first] + place[1][first] == from.size()) continue;  // one digit for all: in order
+    std::uint32_t start = 0;
+    for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+      for (auto& half_place : place) start += std::exchange(half_place[bucket], start);
+    }
+    for_each_half([&](std::size_t i, std::span<const float> own) {
+      std::array<std::uint32_t, kBuckets>& next = place[i];
+      for (const float value : own) to[next[digit(value, pass)]++] = value;
+    });
     std::swap(from, to);
   }
   return from;

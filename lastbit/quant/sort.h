@@ -13,6 +13,9 @@ namespace lastbit {
 /// @return the sorted numbers, which lie in `values` or in `scratch`.
 std::span<float> sort_floats(std::span<float> values, std::span<float> scratch);
 
+/// The same on two threads, for millions.
+std::span<float> sort_many_floats(std::span<float> values, std::span<float> scratch);
+
 /// A value and what its squared error counts for.
 struct WeightedValue {
   float value;

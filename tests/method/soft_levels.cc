@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "lastbit/method/exponential.h"
@@ -209,6 +211,31 @@ TEST(Exponential, EndsAtItsBounds) {
   EXPECT_EQ(expm1_of_minus(0.0F), 0.0F);
   EXPECT_EQ(exp_of_minus(0.0F), 1.0F);
   EXPECT_EQ(exp_of_minus(kInfinity), 0.0F);
+}
+
+TEST(SoftLevels, GiveTheSameBitsForAnyNumberOfThreads) {
+  const int before = at::get_num_threads();
+  const torch::Tensor latent = tensor_of(random_values(200'001, 4));
+  const torch::Tensor scale = torch::full_like(latent, 0.7F);
+  const auto both = [&](Softness softness, const Codebook& levels) {
+    const SoftLevels soft(softness, levels);
+    torch::Tensor seen = torch::empty_like(latent);
+    torch::Tensor gradient = torch::ones_like(latent);
+    soft.map(latent, scale, {.beta = 3.0}, seen);
+    if (softness != Softness::kHard) soft.chain(latent, scale, {.beta = 3.0}, gradient);
+    return torch::cat({seen, gradient});
+  };
+  for (const auto& [softness, levels] : {std::pair(Softness::kTanh, &kBinary),
+                                         {Softness::kTanh, &kTernary},
+                                         {Softness::kSoftmax, &kTernary},
+                                         {Softness::kSoftmax, &kShift},
+                                         {Softness::kHard, &kShift}}) {
+    at::set_num_threads(1);
+    const torch::Tensor one = both(softness, *levels);
+    at::set_num_threads(3);
+    EXPECT_TRUE(torch::equal(both(softness, *levels), one));
+  }
+  at::set_num_threads(before);
 }
 
 }  // namespace

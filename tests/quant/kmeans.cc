@@ -97,6 +97,13 @@ TEST(KMeans, FillsUpBelowWhereFloatsEnd) {
   EXPECT_EQ(decoded(result), (std::vector<float>{kMax, -1.0F}));
 }
 
+TEST(KMeans, FillsUpInBetweenWhereFloatsEndAtBothSides) {
+  const float next = std::nextafter(-kMax, kMax);
+  const Quantized result = project("kmeans:4", {kMax, -kMax, next});
+  EXPECT_EQ(result.levels, Codebook({-kMax, next, std::nextafter(next, kMax), kMax}));
+  EXPECT_EQ(decoded(result), (std::vector<float>{kMax, -kMax, next}));
+}
+
 TEST(KMeans, HoldsAtTheLargestFloats) {
   const Quantized result = project("kmeans:2", {kMax, kMax, -kMax, 0.5F * kMax, -0.9F * kMax});
   for (const float w : decoded(result)) EXPECT_TRUE(std::isfinite(w));

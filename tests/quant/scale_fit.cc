@@ -85,7 +85,9 @@ TEST(BestScale, GainsAsMuchAsTheBestOfAllFits) {
                                                      {0, 1, 2, 4, 8, 16, 32, 64},
                                                      {1, 3},
                                                      {0.5F, 0.75F, 9},
-                                                     {0, 0.1F, 10}};
+                                                     {0, 0.1F, 10},
+                                                     {0, 1, 1e30F},
+                                                     {0, 1e-20F, 1, 1e15F}};
   for (const auto& levels : codebooks) {
     for (int kind = 0; kind < 4; ++kind) {
       for (const std::size_t count : {1, 2, 5, 30, 64, 65, 300, 1000, 5000}) {
@@ -102,10 +104,15 @@ TEST(BestScale, GainsAsMuchAsTheBestOfAllFits) {
 
 // Weights of either sign.
 TEST(BestScaleOfMany, GainsAsMuchAsTheBestOfAllFits) {
-  for (const std::vector<float>& levels :
-       {std::vector<float>{0, 1}, {0, 1, 2}, {0, 1, 2, 4}, {1, 3}, {0.5F, 0.75F, 9}}) {
+  for (const std::vector<float>& levels : {std::vector<float>{0, 1},
+                                           {0, 1, 2},
+                                           {0, 1, 2, 4},
+                                           {1, 3},
+                                           {0.5F, 0.75F, 9},
+                                           {0, 1, 1e9F}}) {
     for (int kind = 0; kind < 4; ++kind) {
-      for (const std::size_t count : {1, 3, 50, 30'000}) {
+      // In one part, and in two.
+      for (const std::size_t count : {1, 3, 50, 30'000, 200'000}) {
         SCOPED_TRACE(testing::Message()
                      << levels.size() << " levels, kind " << kind << ", count " << count);
         const auto magnitudes = magnitudes_of_kind(kind, count, 9);
@@ -166,6 +173,25 @@ TEST(BestScale, KeepsEveryLevelBelowTheLargestFloat) {
   EXPECT_GE(gain_at(weights, levels, scale), most * (1.0 - 1e-14));
 }
 
+// Most are zeros, or far below the largest, and the threshold lies among them.
+TEST(BestScaleOfMany, GainsTheMostWhereFewWeightsAreFarLarger) {
+  const std::vector<float> levels{0, 1, 2, 4};
+  for (const float small : {0.0F, 1e-3F, 1e-7F, 1e-40F}) {
+    Random random(11);
+    std::vector<float> weights(3000);
+    for (float& w : weights) w = small * static_cast<float>(std::abs(random.normal()));
+    for (const float large : {0.0F, 1.0F}) {
+      weights[17] = large;
+      auto sorted = weights;
+      std::sort(sorted.begin(), sorted.end());
+      const double most = best_gain(sorted, levels);
+      const double gain = gain_at(sorted, levels, best_scale_of_many(weights, levels));
+      // Sums of at most 1e4 rounded terms, all positive.
+      EXPECT_NEAR(gain, most, 2e-11 * most) << small << " and " << large;
+    }
+  }
+}
+
 TEST(BestScale, IsZeroForZeros) {
   for (const std::vector<float>& levels : {std::vector<float>{1}, {0, 1}, {1, 2}, {0, 1, 2, 4}}) {
     EXPECT_EQ(best_scale(std::vector<float>(300, 0.0F), levels), 0.0);
@@ -181,8 +207,11 @@ TEST(SortFloats, AgreesWithTheStandardSort) {
       Random random(6);
       random.shuffle(std::span(values));
       std::vector<float> scratch(count);
+      auto again = values;
       const auto sorted = sort_floats(values, scratch);
       EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
+      const auto by_two = sort_many_floats(again, scratch);
+      EXPECT_TRUE(std::equal(by_two.begin(), by_two.end(), expected.begin(), expected.end()));
     }
   }
 }
