@@ -16,7 +16,7 @@ struct LcOptions {
   /// mu free of scale: with an L step of T optimizer steps of size s (Progress::step_size)
   /// mu = pull / (s T). The papers' mu is a pull of 0.4..16, over 40 rounds of 20 epochs; the fewer
   /// the rounds, the lower it must start for codes to change at all.
-  Schedule pull = Schedule::geometric(0.05, 5.0);
+  Schedule pull = Schedule::geometric(0.2, 5.0);
 };
 
 /// LC, learning-compression: Carreira-Perpinan and Idelbayev 2017 (arXiv 1707.01209, 1707.04319).

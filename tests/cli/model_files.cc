@@ -34,6 +34,7 @@ class EveryReader : public CommandTest, public ::testing::WithParamInterface<Com
     if (std::find(options.begin(), options.end(), "--data") != options.end()) {
       words.insert(words.end(), {"--data", "digits:train=20,test=20"});
     }
+    if (GetParam().name == "compare") words.insert(words.end(), {"--methods", "dc"});
     return lastbit(words);
   }
   void expect_refused(const std::string& bytes, const Words& words) {

@@ -259,18 +259,20 @@ TEST(DoReFa, IsSignsTimesTheMeanForOneBit) {
 }
 
 TEST(DoReFa, RoundsTheNormalizedTanhAndChainsItsSlope) {
-  for (const char* set : {"ternary/none", "ternary"}) {
+  for (const char* set : {"uniform:2/none", "uniform:2"}) {
     SCOPED_TRACE(set);
     const auto dorefa = make("dorefa");
     const std::vector<float> v = {2.0F, 0.5F, -0.5F, -0.6F, 0.53F, -1.0F};
     Weights weights = one_layer(v, set);
     dorefa->begin(weights);
-    const double reach = std::string(set) == "ternary" ? 2.0 : 1.0;
+    const double reach = std::string(set) == "uniform:2" ? 2.0 : 1.0;
     std::vector<double> expected;
     std::vector<double> moved;
     for (const float one : v) {
       const double x = one;
-      expected.push_back(reach * std::round(std::tanh(x) / std::tanh(2.0)));
+      // The nearest of -1, -1/3, 1/3 and 1.
+      const double share = 0.5 + 0.5 * std::tanh(x) / std::tanh(2.0);
+      expected.push_back(reach * (2.0 * std::round(3.0 * share) / 3.0 - 1.0));
       moved.push_back(x - 0.5 * reach * (1.0 - std::tanh(x) * std::tanh(x)) / std::tanh(2.0));
     }
     expect_near(seen(*dorefa, weights), expected);
@@ -294,8 +296,7 @@ TEST(StraightThroughMethods, RefuseSetsThatAreNotTheirs) {
             "[lsq] layer 'w' has codebook shift:2/tensor, expected levels at equal distances and a "
             "scale");
   EXPECT_EQ(refusal("dorefa", "shift:2"),
-            "[dorefa] layer 'w' has codebook shift:2/tensor, expected levels at equal distances, "
-            "symmetric about zero");
+            "[dorefa] layer 'w' has codebook shift:2/tensor, expected binary or uniform:N");
 }
 
 TEST(StraightThroughMethods, RefuseASharedScaleThatTheyWouldMakeThemselves) {

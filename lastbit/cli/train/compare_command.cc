@@ -18,6 +18,8 @@
 #include "lastbit/cli/train/compress_options.h"
 #include "lastbit/cli/train/contestants.h"
 #include "lastbit/cli/train/job_runner.h"
+#include "lastbit/graph/onnx.h"
+#include "lastbit/train/network.h"
 
 namespace lastbit {
 namespace {
@@ -148,6 +150,11 @@ std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
   const std::vector<Contestant> contestants = parse_contestants(choice.methods);
   const std::vector<std::string> codebooks = parse_codebooks(choice.codebooks);
   refuse_idle_options(app, contestants);
+  // What is wrong is better known before the first of many runs.
+  const Network network(read_onnx(choice.common.model), {});
+  for (const Contestant& contestant : contestants) {
+    for (const std::string& codebook : codebooks) require_fit(contestant, codebook);
+  }
 
   std::vector<Job> jobs;
   for (const std::string& codebook : codebooks) {

@@ -52,8 +52,14 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
   choice.training.learning_rate = "cosine:0.05";
   add_compress_options(line.app(), choice);
   const MethodInfo* info = nullptr;
-  const auto settle = [&] { info = &settle_method(line.app(), choice.method); };
+  const auto settle = [&] {
+    info = &settle_method(line.app(), choice.method);
+    line.app().get_option("--temperature")->configurable(choice.distill != 0.0);
+  };
   if (!line.parse(arguments, settle)) return std::nullopt;
+  if (choice.distill == 0.0 && line.app().count("--temperature") > 0) {
+    throw InputError("[temperature] is for outputs that are distilled, expected --distill with it");
+  }
   // A saved configuration without a pattern holds an empty one.
   std::erase(choice.shares, "");
   apply(choice.training);

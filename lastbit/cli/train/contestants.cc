@@ -74,6 +74,15 @@ std::vector<Contestant> parse_contestants(const std::vector<std::string>& texts)
   return result;
 }
 
+void require_fit(const Contestant& contestant, const std::string& codebook) {
+  const torch::NoGradGuard no_gradient;
+  Weights weights;
+  weights.value = torch::tensor({-2.0F, -1.0F, 1.0F, 2.0F});
+  weights.gradient = torch::zeros_like(weights.value);
+  weights.layers = {{.name = "any", .layout = {1, 1, 4}, .set = parse_projector(codebook)}};
+  make_method(*contestant.info)->begin(std::move(weights));
+}
+
 std::vector<std::string> parse_codebooks(const std::vector<std::string>& texts) {
   std::vector<std::string> result;
   for (const std::string& text : texts) {

@@ -22,6 +22,10 @@ struct Contestant {
 ///     run has of its own, or comes twice.
 std::vector<Contestant> parse_contestants(const std::vector<std::string>& texts);
 
+/// @throws InputError if the method cannot take the codebook, which is better known before hours of
+/// other runs than after.
+void require_fit(const Contestant& contestant, const std::string& codebook);
+
 /// Codebooks parted by commas; those within "levels:-1,0,1" belong to it.
 /// @throws InputError if one is not known or comes twice.
 std::vector<std::string> parse_codebooks(const std::vector<std::string>& texts);
