@@ -64,7 +64,9 @@ struct Figures {
 
 class Report {
  public:
-  explicit Report(std::string experiment) : experiment_(std::move(experiment)) {}
+  /// @param published  whether the data are those of the published figures.
+  Report(std::string experiment, bool published)
+      : experiment_(std::move(experiment)), published_(published) {}
 
   void add(const std::string& setting,
            const std::string& metric,
@@ -79,7 +81,7 @@ class Report {
                                   {"ours", figures.mean},
                                   {"sd", figures.deviation},
                                   {"seeds", ours.size()}};
-    if (published) row["published"] = *published;
+    if (published && published_) row["published"] = *published;
     rows_.push_back(std::move(row));
   }
 
@@ -114,6 +116,7 @@ class Report {
 
  private:
   std::string experiment_;
+  bool published_;
   nlohmann::ordered_json rows_ = nlohmann::ordered_json::array();
 };
 
@@ -149,7 +152,7 @@ Report reproduce(const Experiment& experiment, const ReproduceChoice& choice) {
   for (const nlohmann::json& result : runner.run(jobs)) {
     figures[next++ / static_cast<std::size_t>(choice.seeds)].add(result);
   }
-  Report report(experiment.name);
+  Report report(experiment.name, choice.data == "mnist");
   report.add("float reference", reference, experiment.reference_error, {});
   for (std::size_t i = 0; i < experiment.settings.size(); ++i) {
     const Setting& setting = experiment.settings[i];
@@ -159,7 +162,7 @@ Report reproduce(const Experiment& experiment, const ReproduceChoice& choice) {
 }
 
 Report reproduce_superresolution(const ReproduceChoice& choice) {
-  Report report("lc-superresolution");
+  Report report("lc-superresolution", choice.data == "mnist");
   const std::vector<SuperResolutionResult> results =
       run_superresolution({.data = choice.data,
                            .data_folder = choice.data_folder,
