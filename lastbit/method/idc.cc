@@ -1,7 +1,7 @@
 #include <memory>
 #include <utility>
 
-#include "lastbit/method/registry.h"
+#include "lastbit/method/lc.h"
 
 namespace lastbit {
 namespace {
@@ -58,14 +58,7 @@ MethodInfo idc_method() {
   return {.name = "idc",
           .summary = "iterated direct compression: train, project, and again (Han et al. 2016)",
           .usual = {{"project-every", "1epoch"}},
-          .paper = {{"epochs", "820"},
-                    {"project-every", "40epochs,20epochs"},
-                    {"batch", "256"},
-                    {"optimizer", "sgd"},
-                    {"momentum", "0.9"},
-                    {"learning-rate", "0.09*0.98@round"},
-                    {"weight-decay", "0"},
-                    {"finish-epochs", "0"}},
+          .paper = lc_training(),
           .make = [](const Settings& /*settings*/) -> std::unique_ptr<Method> {
             return std::make_unique<IteratedDirectCompression>();
           }};

@@ -1,6 +1,7 @@
 #include "lastbit/method/lc.h"
 
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lastbit/method/registry.h"
@@ -10,6 +11,8 @@ namespace lastbit {
 namespace {
 
 MethodInfo row(std::string_view name, std::string_view summary) {
+  std::vector<Advice> paper = lc_training();
+  paper.insert(paper.end() - 1, {"mu", "9e-5*1.1"});
   return {.name = name,
           .summary = summary,
           .options = {{"pull",
@@ -20,15 +23,7 @@ MethodInfo row(std::string_view name, std::string_view summary) {
                        "",
                        "the penalty itself, in place of the pull; a schedule over the rounds"}},
           .usual = {{"project-every", "200steps"}, {"learning-rate", "cosine:0.1"}},
-          .paper = {{"epochs", "820"},
-                    {"project-every", "40epochs,20epochs"},
-                    {"batch", "256"},
-                    {"optimizer", "sgd"},
-                    {"momentum", "0.9"},
-                    {"learning-rate", "0.09*0.98@round"},
-                    {"weight-decay", "0"},
-                    {"mu", "9e-5*1.1"},
-                    {"finish-epochs", "0"}}};
+          .paper = std::move(paper)};
 }
 
 std::unique_ptr<Method> make(const Settings& settings, bool augmented) {
@@ -38,6 +33,17 @@ std::unique_ptr<Method> make(const Settings& settings, bool augmented) {
 }
 
 }  // namespace
+
+std::vector<Advice> lc_training() {
+  return {{"epochs", "820"},
+          {"project-every", "40epochs,20epochs"},
+          {"batch", "256"},
+          {"optimizer", "sgd"},
+          {"momentum", "0.9"},
+          {"learning-rate", "0.09*0.98@round"},
+          {"weight-decay", "0"},
+          {"finish-epochs", "0"}};
+}
 
 // The LC algorithm on  min L(w)  s.t.  w = Delta(Theta), Theta the codebooks, scales and codes:
 //

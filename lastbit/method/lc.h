@@ -2,8 +2,9 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
-#include "lastbit/method/method.h"
+#include "lastbit/method/registry.h"
 
 namespace lastbit {
 
@@ -22,5 +23,9 @@ struct LcOptions {
 /// LC, learning-compression: Carreira-Perpinan and Idelbayev 2017 (arXiv 1707.01209, 1707.04319).
 /// A round is an L step followed by a C step.
 std::unique_ptr<Method> make_lc(const LcOptions& options);
+
+/// The authors' training of LeNet300 for LC, which they also gave iterated direct compression: 40
+/// rounds of 20 epochs, the first of 40.
+std::vector<Advice> lc_training();
 
 }  // namespace lastbit

@@ -219,7 +219,7 @@ LASTBIT_VECTORIZE void nearest_level(const float* __restrict latent,
 // starting. Runs begin at whole blocks, so that each weight is at the same place of its loop, and
 // has the same bits, for any number of threads.
 template <typename Body>
-void for_each_run(std::int64_t count, const Body& body) {
+void for_each_part(std::int64_t count, const Body& body) {
   constexpr std::int64_t kManyWeights = std::int64_t{1} << 17U;
   const auto blocks = static_cast<std::size_t>((count + kBlock - 1) / kBlock);
   const int threads = count < kManyWeights ? 1 : at::get_num_threads();
@@ -232,7 +232,7 @@ void for_each_run(std::int64_t count, const Body& body) {
 // The same for blocks, with room for their moments.
 template <typename Body>
 void for_each_block(std::int64_t count, const Body& body) {
-  for_each_run(count, [&](std::int64_t begin, std::int64_t size) {
+  for_each_part(count, [&](std::int64_t begin, std::int64_t size) {
     Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     for (std::int64_t i = begin; i < begin + size; i += kBlock) {
       body(i, std::min(kBlock, begin + size - i), moments);
@@ -285,17 +285,17 @@ void SoftLevels::map(const torch::Tensor& latent,
   const std::int64_t count = latent.numel();
   switch (form_) {
     case Form::kTanhBinary:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         tanh_binary(v + i, a + i, beta, stretch, w + i, size);
       });
       break;
     case Form::kTanhTernary:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         tanh_ternary(v + i, a + i, beta, stretch, w + i, size);
       });
       break;
     case Form::kSoftmaxTernary:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         softmax_ternary(v + i, a + i, factor, stretch, w + i, size);
       });
       break;
@@ -307,7 +307,7 @@ void SoftLevels::map(const torch::Tensor& latent,
       });
       break;
     case Form::kHard:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         nearest_level(v + i, a + i, levels_.data(), levels_.size(), stretch, w + i, size);
       });
       break;
@@ -335,17 +335,17 @@ void SoftLevels::chain(const torch::Tensor& latent,
   const std::int64_t count = latent.numel();
   switch (form_) {
     case Form::kTanhBinary:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         tanh_binary_chain(v + i, a + i, beta, stretch, g + i, size);
       });
       break;
     case Form::kTanhTernary:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         tanh_ternary_chain(v + i, a + i, beta, stretch, g + i, size);
       });
       break;
     case Form::kSoftmaxTernary:
-      for_each_run(count, [&](std::int64_t i, std::int64_t size) {
+      for_each_part(count, [&](std::int64_t i, std::int64_t size) {
         softmax_ternary_chain(v + i, a + i, factor, stretch, g + i, size);
       });
       break;

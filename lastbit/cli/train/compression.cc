@@ -87,6 +87,7 @@ void Compression::finish(RunFolder& folder) {
   options.epochs = choice_.finish_epochs;
   options.round = {};
   options.feasible = 0.0;
+  options.probe = 0;  // its rounds tell nothing that could be logged
   // Small steps from where the main run started: only scales, biases and norms are still to settle.
   options.learning_rate = Schedule::cosine(options.learning_rate.first() / 10.0);
   options.seed += 1;
