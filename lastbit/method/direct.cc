@@ -37,6 +37,7 @@ MethodInfo dc_method() {
   return {.name = "dc",
           .summary = "direct compression: project the reference, no training, no data",
           .trains = false,
+          .usual = {{"finish-epochs", "0"}},
           .make = [](const Settings& /*settings*/) { return make_direct_compression(); }};
 }
 

@@ -28,10 +28,12 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
       network_(reference_, constraints_of(reference_, choice), device_of(choice.training)),
       method_(make_method(info, choice.method)) {
   open_data();
-  if (!info_.trains) return;
+  if (!info_.trains && choice.finish_epochs == 0) return;
   if (!train_) {
     throw InputError(
-        cat("[compress] method '", info_.name, "' trains, expected --data with a data set"));
+        cat("[compress] ",
+            info_.trains ? cat("method '", info_.name, "' trains") : "the finish trains",
+            ", expected --data with a data set"));
   }
   TrainerOptions& options = choice.training.trainer;
   if (choice.distill != 0.0) {
@@ -40,7 +42,7 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
     options.distillation.teacher = teacher_.get();
     options.distillation.share = choice.distill;
   }
-  trainer_.emplace(network_, *train_, *test_, options, method_.get());
+  if (info_.trains) trainer_.emplace(network_, *train_, *test_, options, method_.get());
 }
 
 void Compression::open_data() {
@@ -62,13 +64,13 @@ std::optional<Score> Compression::train_score() {
 }
 
 void Compression::run(RunFolder& folder) {
-  if (!trainer_) {
+  if (trainer_) {
+    add(run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder));
+  } else {
     const torch::NoGradGuard no_gradient;
     method_->begin(network_.constrained());
-    return;
   }
-  add(run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder));
-  finish(folder);
+  if (info_.trains || choice_.finish_epochs > 0) finish(folder);
 }
 
 void Compression::finish(RunFolder& folder) {
