@@ -5,6 +5,7 @@
 
 #include <torch/types.h>
 
+#include "lastbit/method/soft_forms.h"
 #include "lastbit/quant/codebook.h"
 
 namespace lastbit {
@@ -50,15 +51,10 @@ class SoftLevels {
              torch::Tensor& gradient) const;
 
  private:
-  enum class Form : std::uint8_t { kTanhBinary, kTanhTernary, kSoftmaxTernary, kSoftmax, kHard };
+  SoftShape shape(Sharpness sharpness) const noexcept;
 
-  /// beta / h^2, of a softmax, at most the largest that float32 can tell from infinity.
-  double logit_factor(double beta) const noexcept;
-  /// On any device, in tensor arithmetic: P, and where `slope` is given also dP/dx.
-  torch::Tensor evaluate(const torch::Tensor& x, double beta, torch::Tensor* slope) const;
-
-  Form form_ = Form::kHard;
   std::vector<float> levels_;
+  SoftForm form_;
   double half_gap_;
 };
 
