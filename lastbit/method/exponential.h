@@ -52,6 +52,26 @@ namespace lastbit {
   return expm1_of_minus(y) + 1.0F;
 }
 
+/// 2^-y for y >= 0, to about 2^-23 of it, exactly 1 at 0; exactly 0 from 127 on, and below 2^-125
+/// just before. For where expm1_of_minus() would do more than is needed.
+[[gnu::always_inline]] inline float exp2_of_minus(float y) noexcept {
+  constexpr float kRound = 12582912.0F;  // as above
+  const float x = -smaller(y, 127.0F);
+  const float shifted = x + kRound;
+  const float r = x - (shifted - kRound);  // |r| <= 1/2
+  // (2^r - 1) / r, fitted to have the least largest error, 2^-26 of 2^r.
+  float p = 1.54697322e-4F;
+  p = p * r + 1.34100008e-3F;
+  p = p * r + 9.61803086e-3F;
+  p = p * r + 5.55029735e-2F;
+  p = p * r + 0.240226507F;
+  p = p * r + 0.693147242F;
+  p = p * r + 1.0F;
+  // At 127 the exponent of 1 goes down to 0, with which nothing is left.
+  const auto power = std::bit_cast<std::uint32_t>(shifted) << 23U;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) + power);
+}
+
 /// tanh(x), any x, to a few units in the last place; an odd function to the bit.
 [[gnu::always_inline]] inline float tanh_of(float x) noexcept {
   const float e = -expm1_of_minus(2.0F * std::abs(x));

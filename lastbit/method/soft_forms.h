@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cfloat>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -39,16 +40,22 @@ using SoftPass = void(const float* latent,
 
 /// One map P, in its ways to be computed.
 struct SoftForm {
-  SoftPass* map;    ///< Writes a P(v / a) to `out`.
-  SoftPass* chain;  ///< Multiplies `out` by dw/dv; null where there is no slope.
+  SoftPass* map = nullptr;    ///< Writes a P(v / a) to `out`.
+  SoftPass* chain = nullptr;  ///< Multiplies `out` by dw/dv; null where there is no slope.
   /// P(x), and where `slope` is given also dP/dx, by tensor operations on any device.
-  torch::Tensor (*evaluate)(const torch::Tensor& x, const SoftShape& shape, torch::Tensor* slope);
+  torch::Tensor (*evaluate)(const torch::Tensor& x,
+                            const SoftShape& shape,
+                            torch::Tensor* slope) = nullptr;
 };
 
 SoftForm tanh_binary_form() noexcept;
 SoftForm tanh_ternary_form() noexcept;
 SoftForm softmax_ternary_form() noexcept;
-SoftForm softmax_form() noexcept;  ///< of any levels
-SoftForm hard_form() noexcept;     ///< rounding to the nearest of any levels
+SoftForm softmax_form(std::size_t levels) noexcept;  ///< of that many, whichever
+SoftForm hard_form() noexcept;                       ///< rounding to the nearest of any levels
+
+// Parts of softmax_form().
+SoftForm softmax_form_of_few(std::size_t levels) noexcept;  ///< null where they are not few
+torch::Tensor softmax_of(const torch::Tensor& x, const SoftShape& shape, torch::Tensor* slope);
 
 }  // namespace lastbit

@@ -20,7 +20,9 @@ SoftForm form_of(Softness softness, const std::vector<float>& levels) {
       if (!binary && !ternary) throw std::logic_error("tanh is for -1, 1 and -1, 0, 1");
       return binary ? tanh_binary_form() : tanh_ternary_form();
     case Softness::kSoftmax:
-      return binary ? tanh_binary_form() : ternary ? softmax_ternary_form() : softmax_form();
+      return binary    ? tanh_binary_form()
+             : ternary ? softmax_ternary_form()
+                       : softmax_form(levels.size());
     case Softness::kHard:
       break;
   }

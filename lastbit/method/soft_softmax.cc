@@ -3,6 +3,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstddef>
+#include <vector>
 
 #include "lastbit/base/vectorize.h"
 #include "lastbit/method/exponential.h"
@@ -62,7 +63,7 @@ LASTBIT_VECTORIZE void softmax_ternary_chain(const float* __restrict latent,
 
 // Moments of the levels under the softmax, for a block. One simple loop after the other
 // over a block is what compilers make vector code of.
-struct Moments {
+struct BlockMoments {
   std::array<float, kSoftBlock> total;
   std::array<float, kSoftBlock> mean;
   std::array<float, kSoftBlock> square;
@@ -77,7 +78,7 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
                                        std::size_t level_count,
                                        float factor,
                                        float stretch,
-                                       Moments& moments,
+                                       BlockMoments& moments,
                                        std::int64_t count) {
   std::array<float, kSoftBlock> x;        // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::array<float, kSoftBlock> least;    // NOLINT(cppcoreguidelines-pro-type-member-init)
@@ -112,7 +113,7 @@ LASTBIT_VECTORIZE void softmax_moments(const float* __restrict latent,
 }
 
 LASTBIT_VECTORIZE void take_mean(const float* __restrict scale,
-                                 const Moments& moments,
+                                 const BlockMoments& moments,
                                  float* __restrict seen,
                                  std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) {
@@ -120,7 +121,7 @@ LASTBIT_VECTORIZE void take_mean(const float* __restrict scale,
   }
 }
 
-LASTBIT_VECTORIZE void take_slope(const Moments& moments,
+LASTBIT_VECTORIZE void take_slope(const BlockMoments& moments,
                                   float factor,
                                   float* __restrict gradient,
                                   std::int64_t count) {
@@ -130,12 +131,12 @@ LASTBIT_VECTORIZE void take_slope(const Moments& moments,
   }
 }
 
-void softmax(const float* latent,
-             const float* scale,
-             const SoftShape& shape,
-             float* seen,
-             std::int64_t count) {
-  Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+void softmax_many(const float* latent,
+                  const float* scale,
+                  const SoftShape& shape,
+                  float* seen,
+                  std::int64_t count) {
+  BlockMoments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::int64_t i = 0; i < count; i += kSoftBlock) {
     const std::int64_t size = std::min(kSoftBlock, count - i);
     softmax_moments(latent + i,
@@ -150,14 +151,14 @@ void softmax(const float* latent,
   }
 }
 
-void softmax_chain(const float* latent,
-                   const float* scale,
-                   const SoftShape& shape,
-                   float* gradient,
-                   std::int64_t count) {
+void softmax_many_chain(const float* latent,
+                        const float* scale,
+                        const SoftShape& shape,
+                        float* gradient,
+                        std::int64_t count) {
   const auto factor = static_cast<float>(shape.factor);
   const auto stretch = static_cast<float>(shape.stretch);
-  Moments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  BlockMoments moments;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::int64_t i = 0; i < count; i += kSoftBlock) {
     const std::int64_t size = std::min(kSoftBlock, count - i);
     softmax_moments(latent + i,
@@ -172,6 +173,8 @@ void softmax_chain(const float* latent,
   }
 }
 
+}  // namespace
+
 torch::Tensor softmax_of(const torch::Tensor& x, const SoftShape& shape, torch::Tensor* slope) {
   const std::vector<float> levels(shape.levels.begin(), shape.levels.end());
   const torch::Tensor q = torch::tensor(levels).to(x.device()).unsqueeze(1);  // (levels, 1)
@@ -182,11 +185,13 @@ torch::Tensor softmax_of(const torch::Tensor& x, const SoftShape& shape, torch::
   return mean;
 }
 
-}  // namespace
-
 SoftForm softmax_ternary_form() noexcept {
   return {softmax_ternary, softmax_ternary_chain, softmax_of};
 }
-SoftForm softmax_form() noexcept { return {softmax, softmax_chain, softmax_of}; }
+SoftForm softmax_form(std::size_t levels) noexcept {
+  const SoftForm few = softmax_form_of_few(levels);
+  if (few.map != nullptr) return few;
+  return {softmax_many, softmax_many_chain, softmax_of};
+}
 
 }  // namespace lastbit

@@ -20,6 +20,9 @@ const Codebook kBinary({-1.0F, 1.0F});
 const Codebook kTernary({-1.0F, 0.0F, 1.0F});
 const Codebook kShift({-4.0F, -2.0F, -1.0F, 0.0F, 1.0F, 2.0F, 4.0F});
 const Codebook kUneven({-0.3F, 0.1F, 0.2F, 0.9F});
+const Codebook kFive({-2.0F, -1.0F, 0.0F, 1.0F, 2.0F});
+const Codebook kSix({-1.5F, -1.0F, 0.0F, 0.25F, 1.0F, 2.0F});
+const Codebook kNine({-2.0F, -1.0F, -0.5F, -0.25F, 0.0F, 0.25F, 0.5F, 1.0F, 2.0F});
 
 // P and its slope, straight from the definitions.
 struct Exact {
@@ -153,7 +156,10 @@ INSTANTIATE_TEST_SUITE_P(SoftLevels,
                                          Case{Softness::kSoftmax, &kBinary},
                                          Case{Softness::kSoftmax, &kTernary},
                                          Case{Softness::kSoftmax, &kShift},
-                                         Case{Softness::kSoftmax, &kUneven}));
+                                         Case{Softness::kSoftmax, &kUneven},
+                                         Case{Softness::kSoftmax, &kFive},
+                                         Case{Softness::kSoftmax, &kSix},
+                                         Case{Softness::kSoftmax, &kNine}));
 
 TEST(SoftLevels, ShiftedTanhHasItsKnownValues) {
   const SoftLevels soft(Softness::kTanh, kTernary);
@@ -203,6 +209,19 @@ TEST(Exponential, IsCorrectToAFewUnitsInTheLastPlace) {
   }
 }
 
+TEST(Exponential, OfTwoIsCorrectToAUnitInTheLastPlace) {
+  for (int i = 0; i < 126'000; i += 7) {
+    const float y = static_cast<float>(i) * 1e-3F;
+    const double expected = std::exp2(-static_cast<double>(y));
+    // Two halves of an ulp for the last steps of the polynomial, and a half for its fit.
+    ASSERT_NEAR(exp2_of_minus(y), expected, 3.0 * kRounding * expected) << y;
+  }
+  for (const float y : {126.25F, 126.5F, 126.75F}) {
+    ASSERT_GE(exp2_of_minus(y), 0.0F) << y;
+    ASSERT_LE(exp2_of_minus(y), 0x1p-125F) << y;
+  }
+}
+
 TEST(Exponential, EndsAtItsBounds) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   EXPECT_EQ(tanh_of(kInfinity), 1.0F);
@@ -211,6 +230,9 @@ TEST(Exponential, EndsAtItsBounds) {
   EXPECT_EQ(expm1_of_minus(0.0F), 0.0F);
   EXPECT_EQ(exp_of_minus(0.0F), 1.0F);
   EXPECT_EQ(exp_of_minus(kInfinity), 0.0F);
+  EXPECT_EQ(exp2_of_minus(0.0F), 1.0F);
+  EXPECT_EQ(exp2_of_minus(127.0F), 0.0F);
+  EXPECT_EQ(exp2_of_minus(kInfinity), 0.0F);
 }
 
 TEST(SoftLevels, GiveTheSameBitsForAnyNumberOfThreads) {
@@ -229,6 +251,7 @@ TEST(SoftLevels, GiveTheSameBitsForAnyNumberOfThreads) {
                                          {Softness::kTanh, &kTernary},
                                          {Softness::kSoftmax, &kTernary},
                                          {Softness::kSoftmax, &kShift},
+                                         {Softness::kSoftmax, &kSix},
                                          {Softness::kHard, &kShift}}) {
     at::set_num_threads(1);
     const torch::Tensor one = both(softness, *levels);
