@@ -7,18 +7,12 @@
 #include <limits>
 
 #include "lastbit/base/vectorize.h"
+#include "lastbit/quant/rounding.h"
 
 namespace lastbit {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-// The least float that goes up where `middle` is half way between two levels.
-float least_above(double middle, bool tie_goes_up) {
-  const auto rounded = static_cast<float>(middle);
-  const bool up = tie_goes_up ? rounded >= middle : rounded > middle;
-  return up ? rounded : std::nextafter(rounded, kInfinity);
-}
 
 LASTBIT_VECTORIZE void one_step(const float* __restrict w,
                                 float* __restrict out,
@@ -107,13 +101,15 @@ void fit_nearest(Staircase& stairs, std::span<const float> levels, std::span<con
     const float scale = scales[scales.size() == 1 ? 0 : group];
     for (std::size_t k = 0; k < levels.size(); ++k) stairs.value(k, group) = levels[k] * scale;
     for (std::size_t k = 0; k + 1 < levels.size(); ++k) {
-      const double middle = 0.5 * (static_cast<double>(levels[k]) + levels[k + 1]);
-      const bool tie_goes_up = std::abs(levels[k + 1]) >= std::abs(levels[k]);
+      if (scale > 0.0F) {
+        stairs.threshold(k, group) = rounding_threshold(levels[k], levels[k + 1], scale);
+        continue;
+      }
       // Without a scale all levels are zero, and the smallest stands for them.
-      const bool below_smallest = tie_goes_up ? middle <= 0.0 : middle < 0.0;
-      stairs.threshold(k, group) = scale > 0.0F     ? least_above(middle * scale, tie_goes_up)
-                                   : below_smallest ? -kInfinity
-                                                    : kInfinity;
+      const double sum = static_cast<double>(levels[k]) + levels[k + 1];
+      const bool tie_goes_up = std::abs(levels[k + 1]) >= std::abs(levels[k]);
+      const bool below_smallest = tie_goes_up ? sum <= 0.0 : sum < 0.0;
+      stairs.threshold(k, group) = below_smallest ? -kInfinity : kInfinity;
     }
   }
 }

@@ -19,13 +19,6 @@ constexpr std::size_t kBlock = 512;
 // Up to here, comparing with every threshold in vector code beats a search.
 constexpr std::size_t kFewThresholds = 32;
 
-// The least float of at least `middle`, or above it.
-float threshold(double middle, bool tie_goes_up) {
-  const auto rounded = static_cast<float>(middle);
-  if (rounded > middle || (rounded == middle && tie_goes_up)) return rounded;
-  return std::nextafter(rounded, std::numeric_limits<float>::infinity());
-}
-
 constexpr std::size_t kLanes = 16;
 
 // codes[i] = the number of thresholds of at most weights[i], and rounded[i] the value of that code,
@@ -71,14 +64,21 @@ LASTBIT_VECTORIZE void add_squares(const float* __restrict weights,
 
 }  // namespace
 
+float rounding_threshold(float low, float high, float scale) noexcept {
+  const double middle =
+      0.5 * (static_cast<double>(low * scale) + static_cast<double>(high * scale));
+  const auto rounded = static_cast<float>(middle);
+  const bool tie_goes_up = std::abs(high) >= std::abs(low);
+  if (rounded > middle || (rounded == middle && tie_goes_up)) return rounded;
+  return std::nextafter(rounded, std::numeric_limits<float>::infinity());
+}
+
 Rounding::Rounding(const Codebook& levels, float scale)
     : zero_(scale == 0.0F), nearest_zero_(levels.nearest(0.0F)) {
-  for (const float level : levels.levels()) {
-    values_.push_back(level * scale);
-  }
-  for (std::size_t i = 1; i < values_.size(); ++i) {
-    const bool up = std::abs(levels.levels()[i]) >= std::abs(levels.levels()[i - 1]);
-    thresholds_.push_back(threshold(0.5 * (static_cast<double>(values_[i - 1]) + values_[i]), up));
+  const std::span<const float> all = levels.levels();
+  for (const float level : all) values_.push_back(level * scale);
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    thresholds_.push_back(rounding_threshold(all[i - 1], all[i], scale));
   }
 }
 

@@ -7,6 +7,12 @@
 
 namespace lastbit {
 
+/// The least float that is rounded to the upper one of two neighbouring levels rather than to the
+/// lower one, as they are decoded: level * scale in float. Ties as `Codebook::nearest` settles
+/// them.
+/// @param scale  above 0
+float rounding_threshold(float low, float high, float scale) noexcept;
+
 /// Rounds weights to the nearest of scaled levels, as they are decoded: in float.
 class Rounding {
  public:

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/base/random.h"
+#include "lastbit/quant/rounding.h"
 #include "support.h"
 
 namespace lastbit {
@@ -20,10 +22,10 @@ struct Case {
   ChannelLayout layout;
 };
 
-class Rounding : public testing::TestWithParam<Case> {};
+class RoundingOf : public testing::TestWithParam<Case> {};
 
 // Also at the thresholds themselves, where ties are settled, and with a channel of zeros.
-TEST_P(Rounding, IsTheDecodedProjectionBitForBit) {
+TEST_P(RoundingOf, IsTheDecodedProjectionBitForBit) {
   const auto& [set, layout] = GetParam();
   ASSERT_EQ(layout.size(), 2048);
   std::vector<float> values = random_values(2048, 11);
@@ -57,7 +59,7 @@ TEST_P(Rounding, IsTheDecodedProjectionBitForBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts,
-                         Rounding,
+                         RoundingOf,
                          testing::Values(Case{"binary", {1, 8, 256}},
                                          Case{"binary/none", {1, 8, 256}},
                                          Case{"binary/channel", {1, 8, 256}},
@@ -96,6 +98,41 @@ TEST(Nearest, SettlesTiesAsTheCodebookDoes) {
   const std::vector<Code> result = codes(stairs, tensor_of(points));
   for (std::size_t i = 0; i < points.size(); ++i) {
     EXPECT_EQ(result[i], codebook.nearest(points[i])) << points[i];
+  }
+}
+
+// At each threshold and the floats around it, for scales of every size: what a weight is rounded to
+// in training is what the projector makes of it.
+TEST(Nearest, HasTheCodesOfTheProjectorAtTheSameScale) {
+  const std::vector<std::vector<float>> sets = {{-1, 1},
+                                                {-1, 0, 1},
+                                                {-4, -2, -1, 0, 1, 2, 4},
+                                                {-1, -0.5F, -0.25F, 0, 0.25F, 0.5F, 1},
+                                                {-3, -1, 0, 0.5F, 2},
+                                                {-0.3F, 0.1F, 0.2F, 0.9F},
+                                                {0.1F, 0.7F},
+                                                {-1.7F, -1.1F, -0.1F}};
+  constexpr float kHuge = std::numeric_limits<float>::max();
+  Random random(21);
+  for (const std::vector<float>& levels : sets) {
+    const Codebook codebook(levels);
+    for (int trial = 0; trial < 300; ++trial) {
+      const auto scale =
+          trial == 0 ? 0.0F : static_cast<float>(std::pow(10.0, 70.0 * random.uniform() - 35.0));
+      std::vector<float> points = {0.0F, -0.0F};
+      for (std::size_t k = 0; k + 1 < levels.size(); ++k) {
+        const double low = levels[k] * scale;
+        const double high = levels[k + 1] * scale;
+        auto point = static_cast<float>(0.5 * (low + high));
+        for (int i = 0; i < 3; ++i) point = std::nextafter(point, -kHuge);
+        for (int i = 0; i < 7; ++i, point = std::nextafter(point, kHuge)) points.push_back(point);
+      }
+      std::vector<Code> expected(points.size());
+      Rounding(codebook, scale).round(points, expected);
+      Staircase stairs({0, {1, 1, static_cast<std::int64_t>(points.size())}}, levels.size() - 1);
+      fit_nearest(stairs, levels, std::vector<float>{scale});
+      ASSERT_EQ(codes(stairs, tensor_of(points)), expected) << scale << ", trial " << trial;
+    }
   }
 }
 
