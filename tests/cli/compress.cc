@@ -236,6 +236,21 @@ TEST_F(Compress, NeedsDataOnlyToTrain) {
   EXPECT_THAT(names(), Contains("runs/float-dc/compressed.onnx"));
 }
 
+TEST_F(Compress, EndsDirectCompressionWithAFinishWhereAsked) {
+  const Words words = {
+      "compress", "float.onnx", "--method", "dc", "--finish-epochs", "1", "--threads", "1"};
+  Words with_data = words;
+  with_data.insert(with_data.end(), {"--data", kTrainingData, "--batch", "25", "--run", "run"});
+  const Finished run = succeed(with_data);
+  EXPECT_THAT(run.err, HasSubstr("finish epoch 1/1  loss "));
+  EXPECT_EQ(nlohmann::json::parse(read("run/result.json"))["epochs_trained"], 1);
+
+  const Finished refused = lastbit(words);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(refused.err,
+            "lastbit: [compress] the finish trains, expected --data with a data set\n");
+}
+
 TEST_F(Compress, WritesOverARunOnlyWhenForced) {
   const Words words = {"compress", "float.onnx", "--method", "dc", "--run", "run"};
   succeed(words);
