@@ -205,7 +205,9 @@ int reproduce_command(int argc, char** argv) {
       ->type_name("NAME");
   app.add_option("--data", choice.data, "Data set, where not the published one");
   app.add_option("--data-dir", choice.data_folder, "Folder that holds data sets")->type_name("DIR");
-  app.add_option("--seeds", choice.seeds, "Runs of each setting")->check(CLI::Range(1, 1000));
+  const CLI::Option* seeds =
+      app.add_option("--seeds", choice.seeds, "Runs of each setting (with --quick 1)")
+          ->check(CLI::Range(1, 1000));
   app.add_option("--run", choice.run, "Folder for all runs (default runs/NAME)")->type_name("DIR");
   app.add_option("--jobs", choice.at_once, "Runs at a time, each a process; give it --threads too")
       ->check(CLI::Range(1, 1024));
@@ -219,6 +221,7 @@ int reproduce_command(int argc, char** argv) {
     list_experiments();
     return 0;
   }
+  if (choice.quick && seeds->count() == 0) choice.seeds = 1;
   if (choice.run.empty()) choice.run = cat("runs/", choice.name, choice.quick ? "-quick" : "");
   catch_interrupts();
   const bool linear = choice.name == "lc-superresolution";
