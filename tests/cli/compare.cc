@@ -22,20 +22,8 @@ class Compare : public TrainingTest {
   void SetUp() override { make_model("float.onnx"); }
 
   static Words words_of(const Words& more, const std::string& run = "run") {
-    Words words = {"compare",
-                   "float.onnx",
-                   "--threads",
-                   "1",
-                   "--data",
-                   kTrainingData,
-                   "--batch",
-                   "25",
-                   "--epochs",
-                   "1",
-                   "--run",
-                   run};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+    return training({"compare", "float.onnx", "--batch", "25", "--epochs", "1", "--run", run},
+                    more);
   }
   nlohmann::json rows_of(Words words) const {
     words.push_back("--json");

@@ -237,11 +237,8 @@ TEST_F(Compress, NeedsDataOnlyToTrain) {
 }
 
 TEST_F(Compress, EndsDirectCompressionWithAFinishWhereAsked) {
-  const Words words = {
-      "compress", "float.onnx", "--method", "dc", "--finish-epochs", "1", "--threads", "1"};
-  Words with_data = words;
-  with_data.insert(with_data.end(), {"--data", kTrainingData, "--batch", "25", "--run", "run"});
-  const Finished run = succeed(with_data);
+  const Words words = {"compress", "float.onnx", "--method", "dc", "--finish-epochs", "1"};
+  const Finished run = succeed(training(words, {"--batch", "25", "--run", "run"}));
   EXPECT_THAT(run.err, HasSubstr("finish epoch 1/1  loss "));
   EXPECT_EQ(nlohmann::json::parse(read("run/result.json"))["epochs_trained"], 1);
 

@@ -22,20 +22,8 @@ class CompressOptions : public TrainingTest {
   void SetUp() override { make_model("float.onnx"); }
 
   Finished compress(const Words& more, const std::string& run = "run") const {
-    Words words = {"compress",
-                   "float.onnx",
-                   "--threads",
-                   "1",
-                   "--data",
-                   kTrainingData,
-                   "--batch",
-                   "25",
-                   "--finish-epochs",
-                   "0",
-                   "--run",
-                   run};
-    words.insert(words.end(), more.begin(), more.end());
-    return lastbit(words);
+    return lastbit(training(
+        {"compress", "float.onnx", "--batch", "25", "--finish-epochs", "0", "--run", run}, more));
   }
   void works(const Words& more, const std::string& run = "run") const {
     const Finished finished = compress(more, run);

@@ -15,35 +15,18 @@ inline constexpr const char* kTrainingData = "digits:train=1000,test=200";
 
 class TrainingTest : public CommandTest {
  protected:
+  /// A command that trains on the data above, on one thread.
+  static Words training(Words words, const Words& more) {
+    words.insert(words.end(), {"--threads", "1", "--data", kTrainingData});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
   static Words train_words(const std::string& run) {
-    return {"train",
-            "mlp",
-            "--threads",
-            "1",
-            "--data",
-            kTrainingData,
-            "--epochs",
-            "2",
-            "--batch",
-            "25",
-            "--run",
-            run,
-            "--hidden",
-            "16"};
+    return training({"train", "mlp", "--hidden", "16"},
+                    {"--epochs", "2", "--batch", "25", "--run", run});
   }
   static Words compress_words(const std::string& model, const std::string& run) {
-    return {"compress",
-            model,
-            "--threads",
-            "1",
-            "--data",
-            kTrainingData,
-            "--epochs",
-            "1",
-            "--finish-epochs",
-            "1",
-            "--run",
-            run};
+    return training({"compress", model}, {"--epochs", "1", "--finish-epochs", "1", "--run", run});
   }
   /// Writes a network with random weights, for what needs no training.
   void make_model(const std::string& name) const {

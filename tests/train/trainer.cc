@@ -9,90 +9,11 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
-#include "lastbit/base/text.h"
 #include "lastbit/method/admm.h"
-#include "support.h"
+#include "tiny.h"
 
 namespace lastbit {
 namespace {
-
-Graph tiny_graph(std::int64_t classes = 2) {
-  return make_network(
-      "mlp",
-      {.input = {4}, .classes = classes, .hidden = {8}, .activation = "tanh", .center = "none"});
-}
-
-// Ten samples of four numbers in two classes, on a network that fits.
-struct Tiny {
-  explicit Tiny(const std::string& rule = "ternary")
-      : graph(tiny_graph()),
-        network(graph, constraints(graph, rule)),
-        data(std::make_shared<RandomSamples>(10, Shape{4}, 2), {4}, torch::kCPU) {}
-
-  Graph graph;
-  Network network;
-  Batches data;
-};
-
-// Writes down which hooks are called, with what it is told.
-class Recorder final : public Method {
- public:
-  explicit Recorder(int passes) : passes_(passes) {}
-
-  std::string_view name() const noexcept override { return "recorder"; }
-  void begin(Weights weights) override {
-    note("begin");
-    weights_ = weights;
-    low_bit_ = project(weights.layers, weights.value);
-  }
-  double learning_rate(const Progress& at, double scheduled) const override {
-    return at.step == 1 ? scheduled / 4.0 : scheduled;
-  }
-  bool restarts_optimizer() const noexcept override { return true; }
-  int passes() const noexcept override { return passes_; }
-  void before_forward(const Progress& at, int pass) override { note("before", at, pass); }
-  void after_backward(const Progress& at, int pass) override { note("after", at, pass); }
-  void after_step(const Progress& at) override { note(cat("step ", at.step)); }
-  Residuals end_round(const Progress& at) override {
-    note(cat("round ", at.round, " of ", at.total_rounds, " at step ", at.step));
-    return {.primal = static_cast<double>(at.step)};
-  }
-  const std::vector<Quantized>& deployed() const noexcept override { return low_bit_; }
-  torch::Tensor seen(const Progress& /*at*/) const override { return weights_.value; }
-  std::map<std::string, torch::Tensor> state() const override { return {}; }
-  void load(const std::map<std::string, torch::Tensor>& /*state*/) override {}
-
-  const std::vector<std::string>& notes() const { return notes_; }
-  // The notes of ends of rounds alone.
-  std::vector<std::string> rounds() const {
-    std::vector<std::string> result;
-    for (const std::string& text : notes_) {
-      if (text.starts_with("round")) result.push_back(text);
-    }
-    return result;
-  }
-
- private:
-  void note(const std::string& text) {
-    notes_.push_back(text);
-    EXPECT_FALSE(torch::GradMode::is_enabled()) << text;
-  }
-  void note(const char* hook, const Progress& at, int pass) {
-    note(cat(hook, " ", pass, ": step ", at.step, "/", at.total_steps, " epoch ", at.epoch));
-  }
-
-  int passes_;
-  Weights weights_;
-  std::vector<Quantized> low_bit_;
-  std::vector<std::string> notes_;
-};
-
-std::vector<std::string> recorded_rounds(const TrainerOptions& options) {
-  Tiny tiny;
-  Recorder recorder(1);
-  Trainer(tiny.network, tiny.data, tiny.data, options, &recorder).run({});
-  return recorder.rounds();
-}
 
 TEST(Trainer, CallsTheMethodInItsOrder) {
   Tiny tiny;
@@ -124,46 +45,6 @@ TEST(Trainer, CallsTheMethodInItsOrder) {
                                    "after 1: step 3/4 epoch 1",
                                    "step 4",
                                    "round 1 of 2 at step 4"));
-}
-
-TEST(Trainer, EndsRoundsByEpochs) {
-  // Three steps an epoch; the last round is cut short by the end.
-  EXPECT_THAT(recorded_rounds({.epochs = 5, .batch = 4, .round = {.count = 2, .epochs = true}}),
-              testing::ElementsAre(
-                  "round 0 of 3 at step 6", "round 1 of 3 at step 12", "round 2 of 3 at step 15"));
-}
-
-TEST(Trainer, EndsRoundsBySteps) {
-  EXPECT_THAT(recorded_rounds({.epochs = 2, .batch = 4, .round = {.count = 2, .epochs = false}}),
-              testing::ElementsAre(
-                  "round 0 of 3 at step 2", "round 1 of 3 at step 4", "round 2 of 3 at step 6"));
-  EXPECT_THAT(recorded_rounds({.epochs = 2, .batch = 4, .round = {.count = 4, .epochs = false}}),
-              testing::ElementsAre("round 0 of 2 at step 4", "round 1 of 2 at step 6"));
-  EXPECT_THAT(recorded_rounds({.epochs = 1, .batch = 4, .round = {.count = 100, .epochs = false}}),
-              testing::ElementsAre("round 0 of 1 at step 3"));
-}
-
-TEST(Trainer, TellsTheMethodTheSizeOfStepsAndRounds) {
-  Tiny tiny;
-  const auto admm = make_admm({.pull = 2.0});
-  std::vector<double> penalties;
-  Observer observer;
-  observer.epoch = [&](const EpochReport& report) {
-    penalties.push_back(report.residuals->penalty);
-  };
-  Trainer(tiny.network,
-          tiny.data,
-          tiny.data,
-          {.epochs = 2,
-           .batch = 4,
-           .learning_rate = 0.01,
-           .optimizer = {.momentum = 0.5},
-           .round = {.count = 1, .epochs = true}},
-          admm.get())
-      .run(observer);
-  // Three steps of 0.01 / (1 - 0.5).
-  EXPECT_THAT(penalties,
-              testing::ElementsAre(testing::DoubleEq(2.0 / 0.06), testing::DoubleEq(2.0 / 0.06)));
 }
 
 TEST(Trainer, TellsTheLearningRateOfItsSchedule) {
@@ -240,57 +121,6 @@ TEST(Trainer, AsksTheMethodForTheLearningRate) {
           &recorder)
       .run(observer);
   EXPECT_THAT(rates, testing::ElementsAre(0.5, 0.125, 0.5));
-}
-
-TEST(Trainer, GivesTheFirstRoundItsOwnLength) {
-  EXPECT_THAT(recorded_rounds({.epochs = 4, .batch = 5, .round = {.count = 1, .first = 2}}),
-              testing::ElementsAre(
-                  "round 0 of 3 at step 4", "round 1 of 3 at step 6", "round 2 of 3 at step 8"));
-  EXPECT_THAT(recorded_rounds(
-                  {.epochs = 2, .batch = 5, .round = {.count = 2, .epochs = false, .first = 1}}),
-              testing::ElementsAre(
-                  "round 0 of 3 at step 1", "round 1 of 3 at step 3", "round 2 of 3 at step 4"));
-  EXPECT_THAT(recorded_rounds({.epochs = 1, .batch = 5, .round = {.count = 1, .first = 9}}),
-              testing::ElementsAre("round 0 of 1 at step 2"));
-}
-
-// The recorder's residual is the number of steps done.
-TEST(Trainer, EndsOnceTheWeightsAreFeasible) {
-  Tiny tiny;
-  Recorder recorder(1);
-  std::vector<EpochReport> epochs;
-  Observer observer;
-  observer.epoch = [&](const EpochReport& report) { epochs.push_back(report); };
-  Trainer(tiny.network,
-          tiny.data,
-          tiny.data,
-          {.epochs = 9, .batch = 5, .round = {.count = 1, .epochs = false}, .feasible = 1.0},
-          &recorder)
-      .run(observer);
-  EXPECT_THAT(recorder.rounds(), testing::ElementsAre("round 0 of 18 at step 1"));
-  ASSERT_EQ(epochs.size(), 1U);
-  EXPECT_TRUE(epochs[0].feasible);
-  EXPECT_EQ(epochs[0].test.examples, 10);
-}
-
-TEST(Trainer, ReportsEachRoundWithTheLossesAtFloatAndLowBitWeights) {
-  Tiny tiny;
-  Recorder recorder(1);
-  std::vector<RoundReport> rounds;
-  Observer observer;
-  observer.round = [&](const RoundReport& report) {
-    rounds.push_back(report);
-    // The probe takes all ten samples.
-    EXPECT_NEAR(report.loss, evaluate(tiny.network, tiny.data).loss, 1e-6);
-    EXPECT_NEAR(
-        report.low_bit_loss, evaluate(tiny.network, tiny.data, recorder.deployed()).loss, 1e-6);
-    EXPECT_NE(report.loss, report.low_bit_loss);
-  };
-  Trainer(tiny.network, tiny.data, tiny.data, {.epochs = 2, .batch = 4}, &recorder).run(observer);
-  ASSERT_EQ(rounds.size(), 2U);
-  EXPECT_EQ(rounds[1].at.round, 1);
-  EXPECT_EQ(rounds[1].at.step, 6);
-  EXPECT_TRUE(rounds[1].probed);
 }
 
 TEST(Trainer, StopsOnRequest) {
