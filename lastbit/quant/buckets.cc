@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 #include "lastbit/base/vectorize.h"
 
@@ -41,21 +42,15 @@ LASTBIT_VECTORIZE void find_buckets(const float* __restrict weights,
   }
 }
 
-constexpr std::size_t kBlock = 8;
-
-// How many of a block are in the range.
-LASTBIT_VECTORIZE void count_in_range(const float* __restrict weights,
-                                      std::size_t blocks,
-                                      std::uint32_t first,
-                                      std::uint32_t width,
-                                      std::uint32_t* __restrict counts) {
-  for (std::size_t b = 0; b < blocks; ++b) {
-    std::uint32_t count = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) {
-      const std::uint32_t bits = std::bit_cast<std::uint32_t>(weights[b * kBlock + i]) & kMagnitude;
-      count += bits - first < width ? 1U : 0U;
-    }
-    counts[b] += count;
+// Sets or adds to the marks of weights that are in the range.
+LASTBIT_VECTORIZE void mark(const float* __restrict weights,
+                            std::size_t count,
+                            std::uint32_t first,
+                            std::uint32_t width,
+                            std::uint8_t* __restrict marks) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(weights[i]) & kMagnitude;
+    marks[i] = static_cast<std::uint8_t>(marks[i] | (bits - first < width ? 1U : 0U));
   }
 }
 
@@ -89,28 +84,24 @@ void count_in_buckets(std::span<const float> weights,
 }
 
 float* extract(std::span<const float> weights, std::span<const Range> ranges, float* end) {
-  // Without a branch, which would often be mispredicted.
-  const auto take = [&](float w) {
-    const std::uint32_t bits = bits_of(w);
-    bool wanted = false;
-    for (const Range& range : ranges) wanted |= range.has(bits);
-    *end = std::abs(w);
-    end += wanted ? 1 : 0;
-  };
-  constexpr std::size_t kBlocks = 64;
-  std::size_t begin = 0;
-  for (; begin + kBlock <= weights.size();) {
-    const std::size_t blocks = std::min(kBlocks, (weights.size() - begin) / kBlock);
-    std::array<std::uint32_t, kBlocks> counts{};
+  for (std::size_t begin = 0; begin < weights.size(); begin += kCounted) {
+    const auto block = weights.subspan(begin, std::min(kCounted, weights.size() - begin));
+    std::array<std::uint8_t, kCounted> marks{};
     for (const Range& range : ranges) {
-      count_in_range(&weights[begin], blocks, range.first, range.width, counts.data());
+      mark(block.data(), block.size(), range.first, range.width, marks.data());
     }
-    for (std::size_t b = 0; b < blocks; ++b, begin += kBlock) {
-      if (counts[b] == 0) continue;
-      for (const float w : weights.subspan(begin, kBlock)) take(w);
+    // Eight at a time, for most are not marked.
+    constexpr std::size_t kWord = sizeof(std::uint64_t);
+    for (std::size_t word = 0; word < block.size(); word += kWord) {
+      std::uint64_t marked = 0;
+      std::memcpy(&marked, &marks[word], kWord);
+      if (marked == 0) continue;
+      for (std::size_t i = word; i < std::min(word + kWord, block.size()); ++i) {
+        *end = std::abs(block[i]);
+        end += marks[i];
+      }
     }
   }
-  for (const float w : weights.subspan(begin)) take(w);
   return end;
 }
 

@@ -35,11 +35,61 @@ std::size_t digit(float value, std::size_t pass) noexcept {
   return (key(value) >> (pass * kDigitBits)) & (kBuckets - 1);
 }
 
+bool in_order(float a, float b) noexcept { return key(a) < key(b); }
+
+void insertion_sort(std::span<float> values) {
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    const float value = values[i];
+    std::size_t k = i;
+    for (; k > 0 && in_order(value, values[k - 1]); --k) values[k] = values[k - 1];
+    values[k] = value;
+  }
+}
+
+// Below kFewest values: into buckets of equal width between the least and the largest, and where
+// many share one, into buckets within it. Each value is then near its place.
+std::span<float> sort_few(std::span<float> values, std::span<float> scratch) {
+  constexpr int kBits = 8;
+  constexpr std::size_t kMany = 16;
+  if (values.size() <= kMany) {
+    insertion_sort(values);
+    return values;
+  }
+  std::uint32_t least = key(values[0]);
+  std::uint32_t largest = least;
+  for (const float value : values) {
+    least = std::min(least, key(value));
+    largest = std::max(largest, key(value));
+  }
+  if (least == largest) return values;
+  const int shift = std::max(0, static_cast<int>(std::bit_width(largest - least)) - kBits);
+  const auto bucket = [&](float value) { return (key(value) - least) >> shift; };
+  std::array<std::uint16_t, std::size_t{1} << kBits> ends{};
+  for (const float value : values) ++ends[bucket(value)];
+  std::uint16_t start = 0;
+  for (std::uint16_t& end : ends)
+    start = static_cast<std::uint16_t>(start + std::exchange(end, start));
+  const std::span<float> sorted = scratch.first(values.size());
+  for (const float value : values) sorted[ends[bucket(value)]++] = value;
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    if (end - begin > kMany) {
+      const std::span<float> own = sorted.subspan(begin, end - begin);
+      const std::span<float> ordered = sort_few(own, values.subspan(begin, end - begin));
+      if (ordered.data() != own.data()) std::copy(ordered.begin(), ordered.end(), own.begin());
+    }
+    begin = end;
+  }
+  insertion_sort(sorted);
+  return sorted;
+}
+
 }  // namespace
 
 std::span<float> sort_floats(std::span<float> values, std::span<float> scratch) {
-  if (values.size() < kFewest || values.size() > kMost) {
-    std::sort(values.begin(), values.end(), [](float a, float b) { return key(a) < key(b); });
+  if (values.size() < kFewest) return sort_few(values, scratch);
+  if (values.size() > kMost) {
+    std::sort(values.begin(), values.end(), in_order);
     return values;
   }
   std::array<std::array<std::uint32_t, kBuckets>, kPasses> next{};

@@ -1,6 +1,7 @@
 #include "lastbit/quant/scale_fit.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -200,7 +201,7 @@ TEST(BestScale, IsZeroForZeros) {
 
 TEST(SortFloats, AgreesWithTheStandardSort) {
   for (int kind = 0; kind < 4; ++kind) {
-    for (const std::size_t count : {0, 1, 2, 399, 400, 401, 5000, 70000}) {
+    for (const std::size_t count : {0, 1, 2, 16, 17, 60, 399, 400, 401, 5000, 70000}) {
       SCOPED_TRACE(testing::Message() << "kind " << kind << ", count " << count);
       const auto expected = magnitudes_of_kind(kind, count, 5);
       auto values = expected;
@@ -213,6 +214,25 @@ TEST(SortFloats, AgreesWithTheStandardSort) {
       const auto by_two = sort_many_floats(again, scratch);
       EXPECT_TRUE(std::equal(by_two.begin(), by_two.end(), expected.begin(), expected.end()));
     }
+  }
+}
+
+// As few values are that a threshold of each step leaves over: close together around some places.
+TEST(SortFloats, OrdersFewValuesInCrowds) {
+  Random random(8);
+  for (int trial = 0; trial < 200; ++trial) {
+    const double spread = std::pow(10.0, -8.0 * random.uniform());
+    std::vector<float> values(17 + random.below(380));
+    for (float& value : values) {
+      constexpr std::array<double, 4> kPlaces = {-2.0, 0.0, 0.75, 3.0};
+      value = static_cast<float>(kPlaces[random.below(4)] + spread * random.uniform());
+    }
+    auto expected = values;
+    std::sort(expected.begin(), expected.end());
+    std::vector<float> scratch(values.size());
+    const auto sorted = sort_floats(values, scratch);
+    ASSERT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()))
+        << "trial " << trial;
   }
 }
 
