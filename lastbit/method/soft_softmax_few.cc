@@ -27,8 +27,8 @@ template <std::size_t... kIndex>
 }
 
 // u_l = 2^(-factor (e_l - min e)) / total, e_l = q_l (q_l / 2 - x): differences of energies do not
-// overflow, and that of the nearest level is exactly 0, so that the total is at least 1. For a number of
-// levels that is known, all stays in registers.
+// overflow, and that of the nearest level is exactly 0, so that the total is at least 1. For a
+// number of levels that is known, all stays in registers.
 template <std::size_t kLevels>
 [[gnu::always_inline]] inline Moments moments_of(float value,
                                                  const std::array<float, kLevels>& levels,
