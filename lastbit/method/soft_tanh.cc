@@ -62,7 +62,7 @@ LASTBIT_VECTORIZE void tanh_ternary_chain(const float* __restrict latent,
 }
 
 torch::Tensor tanh_binary_of(const torch::Tensor& x, const SoftShape& shape, torch::Tensor* slope) {
-  const torch::Tensor t = torch::tanh(shape.beta * x);
+  torch::Tensor t = torch::tanh(shape.beta * x);
   if (slope != nullptr) *slope = shape.beta * (1.0 - t * t);
   return t;
 }
