@@ -68,7 +68,16 @@ inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noe
 }  // namespace
 
 const KernelSet& avx512_kernels() noexcept {
-  static constexpr KernelSet kSet = {"avx512", dot, panel, dot_codes, decode, activate};
+  static const KernelSet kSet = [] {
+    KernelSet set = scalar_kernels();
+    set.name = "avx512";
+    set.dot = dot;
+    set.panel = panel;
+    set.dot_codes = dot_codes;
+    set.decode = decode;
+    set.activate = activate;
+    return set;
+  }();
   return kSet;
 }
 

@@ -45,7 +45,16 @@ inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noe
 }  // namespace
 
 const KernelSet& baseline_kernels() noexcept {
-  static constexpr KernelSet kSet = {"baseline", dot, panel, dot_codes, decode, activate};
+  static const KernelSet kSet = [] {
+    KernelSet set = scalar_kernels();
+    set.name = "baseline";
+    set.dot = dot;
+    set.panel = panel;
+    set.dot_codes = dot_codes;
+    set.decode = decode;
+    set.activate = activate;
+    return set;
+  }();
   return kSet;
 }
 

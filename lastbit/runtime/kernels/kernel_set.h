@@ -4,15 +4,9 @@
 #include <cstdint>
 #include <span>
 
+#include "lastbit/runtime/kernels/product.h"
+
 namespace lastbit {
-
-/// A function of one value, applied where an operator's result is written.
-struct Activation {
-  enum class Kind : std::uint8_t { kNone, kRelu, kLeakyRelu, kSigmoid, kTanh };
-
-  Kind kind = Kind::kNone;
-  float slope = 0.0F;  ///< For negative values; kLeakyRelu alone.
-};
 
 /// Rows of weights that `panel` and `dot` take at most.
 inline constexpr std::size_t kPanelRows = 6;
@@ -77,6 +71,54 @@ struct KernelSet {
 
   /// Applies `activation` in place.
   void (*activate)(Activation activation, float* values, std::size_t count) noexcept;
+
+  /// out[r * 16 * width + o] = sum over k of level(o, k) * input(r, k), exactly, where the sum of
+  /// magnitudes stays below 2^31. Equal in every set.
+  void (*tile_int8)(const Tile<std::uint8_t>& tile,
+                    const WeightBlock& weights,
+                    std::int32_t* out) noexcept;
+
+  /// The same of floats, k in order for each result.
+  void (*tile_float)(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept;
+
+  /// out[b * 16 * width + o] = sum over k of value(b, o, k) * x[k], exactly, for one result and
+  /// `blocks` blocks that follow each other, where 2^7 times the sum of the values stays below
+  /// 2^31. The value of a code is values[code], and the code itself where that is null.
+  /// @param x  (4 * groups). @param weights  the first block; its levels and table are not read.
+  /// @param values  (16), or null; 8 bits are not for this kernel. Equal in every set.
+  void (*vector_int8)(const std::int8_t* x,
+                      std::size_t groups,
+                      const WeightBlock& weights,
+                      std::size_t blocks,
+                      const std::uint8_t* values,
+                      std::int32_t* out) noexcept;
+
+  /// out[b * 16 * width + o] = sum over k of level(b, o, k) * x[k]. The order of the sums is one
+  /// for any number of blocks.
+  void (*vector_float)(const float* x,
+                       std::size_t groups,
+                       const WeightBlock& weights,
+                       std::size_t blocks,
+                       float* out) noexcept;
+
+  /// `finish` with sums of floats.
+  void (*finish_float)(const float* sums, const Finish& finish) noexcept;
+
+  /// `finish` where sum = sums - offsets[o], and scale is input_scale * scale[o].
+  /// @param offsets  (outputs)
+  void (*finish_int8)(const std::int32_t* sums,
+                      const std::int32_t* offsets,
+                      float input_scale,
+                      const Finish& finish) noexcept;
+
+  /// Least and largest of 1 or more values; those that are NaN may be left out.
+  Range (*range)(const float* values, std::size_t count) noexcept;
+
+  /// The integers of values. Those of NaN are of no meaning. Equal in every set.
+  void (*quantize)(const float* values,
+                   std::size_t count,
+                   Quantization quantization,
+                   std::uint8_t* out) noexcept;
 };
 
 /// Plain loops in the order of the formulas: the definition of every kernel.
