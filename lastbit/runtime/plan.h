@@ -18,6 +18,8 @@ namespace lastbit {
 struct Plan {
   struct PlannedStep {
     std::unique_ptr<const Step> step;
+    std::string node = {};  // what it is for
+    std::string op = {};
     std::size_t scratch_offset = 0;  // in the arena
     std::size_t scratch_stride = 0;  // bytes between two workers
   };

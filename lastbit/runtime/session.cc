@@ -1,11 +1,11 @@
 #include "lastbit/runtime/session.h"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/runtime/aligned_bytes.h"
 #include "lastbit/runtime/plan.h"
 #include "lastbit/runtime/workers.h"
 
@@ -16,20 +16,6 @@ constexpr int kMostThreads = 256;
 
 // Products below which waking a thread takes longer than it saves, some tenth of a millisecond.
 constexpr double kParallelWork = 4e6;
-
-struct ArenaDelete {
-  void operator()(std::byte* bytes) const noexcept {
-    ::operator delete (bytes, std::align_val_t{kArenaAlignment});
-  }
-};
-
-std::unique_ptr<std::byte, ArenaDelete> make_arena(std::size_t bytes) {
-  void* memory = ::operator new (bytes, std::align_val_t{kArenaAlignment}, std::nothrow);
-  if (memory == nullptr) {
-    throw WorkError(cat("[runtime] no memory for an arena of ", bytes, " bytes"));
-  }
-  return std::unique_ptr<std::byte, ArenaDelete>(static_cast<std::byte*>(memory));
-}
 
 const KernelSet& find_kernels(const std::string& name) {
   const std::span<const KernelSet* const> sets = runnable_kernels();
@@ -71,12 +57,12 @@ class Session::Impl {
       : plan_(std::move(plan)),
         threads_(threads),
         kernels_(&kernels),
-        arena_(make_arena(plan_->arena_bytes)),
+        arena_(plan_->arena_bytes),
         values_(plan_->constants),
         workers_(threads) {
     for (std::size_t slot = 0; slot < values_.size(); ++slot) {
       if (!plan_->in_arena[slot]) continue;
-      values_[slot] = reinterpret_cast<const float*>(arena_.get() + plan_->offsets[slot]);
+      values_[slot] = reinterpret_cast<const float*>(arena_.data() + plan_->offsets[slot]);
     }
   }
 
@@ -104,9 +90,9 @@ class Session::Impl {
   void run_step(const Plan::PlannedStep& planned) {
     const StepCall call{planned.step.get(),
                         {.values = values_.data(),
-                         .arena = arena_.get(),
+                         .arena = arena_.data(),
                          .offsets = plan_->offsets.data(),
-                         .scratch = arena_.get() + planned.scratch_offset,
+                         .scratch = arena_.data() + planned.scratch_offset,
                          .scratch_stride = planned.scratch_stride,
                          .kernels = kernels_}};
     const std::size_t units = planned.step->units();
@@ -126,7 +112,7 @@ class Session::Impl {
   std::shared_ptr<const Plan> plan_;
   int threads_;
   const KernelSet* kernels_;
-  std::unique_ptr<std::byte, ArenaDelete> arena_;
+  AlignedBytes arena_;
   std::vector<const float*> values_;  // (slots)
   Workers workers_;
 };

@@ -12,9 +12,16 @@
 
 namespace lastbit {
 
+/// What products multiply low-bit weights with.
+enum class Activations : std::uint8_t {
+  kFloat,  // float32: the results of the decoded network, up to the order of sums
+  kInt8,   // integers of 8 bits, made anew from the values of each run
+};
+
 struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
   int threads = 1;         ///< Results do not depend on it.
+  Activations activations = Activations::kFloat;
   /// Instruction set: "avx512", "avx2", "baseline" or "scalar" (plain loops, the definition of the
   /// others, slow), as far as this processor has it. Results differ in the last bits.
   std::string kernels = "fastest";

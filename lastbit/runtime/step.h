@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "lastbit/graph/graph.h"
@@ -22,6 +23,15 @@ struct Frame {
   float* write(int slot) const noexcept { return reinterpret_cast<float*>(arena + offsets[slot]); }
   float* scratch_of(int worker) const noexcept {
     return reinterpret_cast<float*>(scratch + static_cast<std::size_t>(worker) * scratch_stride);
+  }
+  /// The values of a slot that holds no floats.
+  template <typename T>
+  const T* read_as(int slot) const noexcept {
+    return reinterpret_cast<const T*>(values[slot]);
+  }
+  template <typename T>
+  T* write_as(int slot) const noexcept {
+    return reinterpret_cast<T*>(arena + offsets[slot]);
   }
 };
 
@@ -49,20 +59,40 @@ class Step {
 
 /// An input of a node as the planner knows it.
 struct Operand {
-  int slot = -1;  // where its floats lie; -1 if omitted or kept as weights
-  Shape shape;
+  int slot = -1;                          // where its floats lie; -1 if omitted or kept as weights
+  Shape shape;                            // as in the graph
   const Initializer* constant = nullptr;  // what it is, if constant; it may have another shape
+  // The values of a shape [batch, channels, spatial...] lie as [batch, spatial..., channels].
+  bool channels_last = false;
 
   bool present() const noexcept { return slot >= 0 || constant != nullptr; }
 };
 
-/// What an operator's factory gets.
+/// A batch normalization that follows a product: result = factor[c] * x + shift[c].
+struct ChannelAffine {
+  std::vector<float> factor;
+  std::vector<float> shift;
+};
+
+/// What follows a product and is computed where its result is written, in this order.
+struct Fused {
+  Operand bias;  // of an Add; one value an output channel
+  std::optional<ChannelAffine> normalization;
+  Operand residual;  // of an Add; laid out as the result
+  Activation activation;
+};
+
+class PlanBuilder;
+class Preparations;
+
+/// What an operator's factory gets. It adds the operator's steps to the plan.
 struct StepRequest {
   const Node* node = nullptr;
   std::vector<Operand> inputs;  // those omitted at the end too, up to the operator's most
   Operand output;
-  Operand bias;           // of a fused Add; one value an output channel
-  Activation activation;  // fused
+  Fused fused;
+  PlanBuilder* plan = nullptr;
+  Preparations* preparations = nullptr;
 };
 
 /// @throws InputError "[runtime] node 'conv1' (Conv): <message>".

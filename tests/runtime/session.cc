@@ -56,8 +56,13 @@ TEST(Session, NamesItsPortsAndTheirShapes) {
 }
 
 TEST(Session, CountsTheBytesOfFloatWeights) {
-  const Session session(make_network("lenet5", {}));
-  EXPECT_EQ(session.weight_bytes(), (431080U + 1) * sizeof(float)) << "parameters and the mean";
+  // Widths that fill whole blocks of 32 outputs and groups of 4 inputs.
+  Graph graph = reference::single(
+      {1, 64}, {reference::node("Gemm", {"x", "w"}, {{"transB", std::int64_t{1}}})});
+  Random random(1);
+  reference::add_random(graph, "w", {32, 64}, random);
+  const Session session(graph);
+  EXPECT_EQ(session.weight_bytes(), (32U * 64 + 32) * sizeof(float)) << "weights and scales";
 }
 
 TEST(Session, RefusesAWrongNumberOfArrays) {

@@ -8,6 +8,9 @@
 
 namespace lastbit {
 
+/// Groups of four inputs that `vector_int8` takes at most, lest its sums overflow.
+inline constexpr std::size_t kVectorGroups = std::size_t{1} << 15U;
+
 /// Rows of weights that `panel` and `dot` take at most.
 inline constexpr std::size_t kPanelRows = 6;
 inline constexpr std::size_t kDotRows = 8;
@@ -82,9 +85,10 @@ struct KernelSet {
   void (*tile_float)(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept;
 
   /// out[b * 16 * width + o] = sum over k of value(b, o, k) * x[k], exactly, for one result and
-  /// `blocks` blocks that follow each other, where 2^7 times the sum of the values stays below
-  /// 2^31. The value of a code is values[code], and the code itself where that is null.
-  /// @param x  (4 * groups). @param weights  the first block; its levels and table are not read.
+  /// `blocks` blocks that follow each other. The value of a code is values[code], and the code
+  /// itself where that is null.
+  /// @param x  (4 * groups). @param groups  at most kVectorGroups. @param weights  the first block;
+  /// its levels and table are not read.
   /// @param values  (16), or null; 8 bits are not for this kernel. Equal in every set.
   void (*vector_int8)(const std::int8_t* x,
                       std::size_t groups,
@@ -101,7 +105,7 @@ struct KernelSet {
                        std::size_t blocks,
                        float* out) noexcept;
 
-  /// `finish` with sums of floats.
+  /// `finish` with sums of floats, which may lie where `out` lies.
   void (*finish_float)(const float* sums, const Finish& finish) noexcept;
 
   /// `finish` where sum = sums - offsets[o], and scale is input_scale * scale[o].

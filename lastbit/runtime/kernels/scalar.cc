@@ -73,8 +73,10 @@ float apply(Activation activation, float x) noexcept {
       return x;
     case Activation::Kind::kRelu:
       return x < 0.0F ? 0.0F : x;
-    case Activation::Kind::kClip:
-      return x < activation.least ? activation.least : x > activation.most ? activation.most : x;
+    case Activation::Kind::kClip: {
+      const float low = x < activation.least ? activation.least : x;
+      return low > activation.most ? activation.most : low;
+    }
     case Activation::Kind::kLeakyRelu:
       return x < 0.0F ? activation.slope * x : x;
     case Activation::Kind::kSigmoid:
