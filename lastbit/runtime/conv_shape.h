@@ -27,7 +27,9 @@ struct ConvShape {
   /// Pixels of the result, of the whole batch.
   std::size_t pixels() const noexcept;
   /// One filter a channel.
-  bool depthwise() const noexcept { return groups == in_channels && groups == out_channels; }
+  bool depthwise() const noexcept {
+    return groups > 1 && groups == in_channels && groups == out_channels;
+  }
   /// The window's columns and their channels, which lie side by side, are read in one run.
   bool joins_columns() const noexcept;
   /// Groups of four inputs reach into values that belong to other channels or pixels.

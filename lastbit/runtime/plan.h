@@ -24,6 +24,7 @@ struct Plan {
     std::size_t scratch_stride = 0;  // bytes between two workers
   };
 
+  Activations activations = Activations::kFloat;
   std::vector<Port> inputs;
   std::vector<Port> outputs;
   std::vector<int> input_slots;   // (inputs)

@@ -15,7 +15,9 @@ namespace lastbit {
 /// Collects the slots and steps of a plan, then places the slots in memory.
 class PlanBuilder {
  public:
-  explicit PlanBuilder(const SessionOptions& options) : options_(options) {}
+  explicit PlanBuilder(const SessionOptions& options) : options_(options) {
+    plan_.activations = options.activations;
+  }
 
   const SessionOptions& options() const noexcept { return options_; }
 

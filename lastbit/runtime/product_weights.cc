@@ -1,6 +1,7 @@
 #include "lastbit/runtime/product_weights.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -33,16 +34,17 @@ int field_bits(std::size_t codes) noexcept {
   return codes <= kTable ? 4 : 8;
 }
 
-// A multiple that makes all levels integers of at most 127, or 0 if no power of two up to 64 does.
-float exact_multiple(const std::vector<float>& levels) {
-  for (float multiple = 1.0F; multiple <= 64.0F; multiple *= 2.0F) {
+// The least integer for the largest magnitude with which all levels are integers, but for the
+// rounding of floats; `most` if there is none below. Sums of products with other levels are near.
+int integer_of_largest(std::span<const float> levels, float largest, int most) {
+  for (int steps = 1; steps < most; ++steps) {
     const bool fits = std::all_of(levels.begin(), levels.end(), [&](float level) {
-      const float scaled = level * multiple;
-      return std::abs(scaled) <= 127.0F && scaled == std::nearbyint(scaled);
+      const float scaled = level / largest * static_cast<float>(steps);
+      return std::abs(scaled - std::nearbyint(scaled)) <= 1e-6F * static_cast<float>(steps);
     });
-    if (fits) return multiple;
+    if (fits) return steps;
   }
-  return 0.0F;
+  return most;
 }
 
 }  // namespace
@@ -120,21 +122,16 @@ void ProductWeights::put(std::size_t output, std::size_t input, std::uint8_t cod
 }
 
 void ProductWeights::find_integers(const std::vector<float>& levels) {
-  float multiple = exact_multiple(levels);
-  if (multiple == 0.0F) {
-    // Above 64 the products of two bytes and their sum exceed 16 bits, which takes longer.
-    const float most = bits_ == 8 ? 127.0F : 64.0F;
-    float largest = 0.0F;
-    for (const float level : levels) largest = std::max(largest, std::abs(level));
-    multiple = most / largest;
-  }
-  unit_ = 1.0F / multiple;
+  float largest = 0.0F;
+  for (const float level : levels) largest = std::max(largest, std::abs(level));
+  // Above 64 the sum of two products of bytes exceeds 16 bits, which some kernels then widen.
+  largest_ = integer_of_largest(levels, largest, bits_ == 8 ? 127 : 64);
+  unit_ = largest / static_cast<float>(largest_);
   for (std::size_t i = 0; i < levels_.size(); ++i) {
-    levels_[i] = static_cast<std::int8_t>(std::lround(levels[i % levels.size()] * multiple));
-    largest_ = std::max(largest_, std::abs(static_cast<int>(levels_[i])));
+    levels_[i] = static_cast<std::int8_t>(std::lround(levels[i % levels.size()] / unit_));
   }
   const std::size_t most_sum = 255 * groups_ * kGroupInputs * static_cast<std::size_t>(largest_);
-  integers_ = std::isfinite(unit_) &&
+  integers_ = unit_ >= FLT_MIN &&
               most_sum <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
 }
 

@@ -1,6 +1,7 @@
 #include "lastbit/runtime/session.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "lastbit/base/error.h"
@@ -46,6 +47,22 @@ void check_ports(const char* kind, std::span<const Port> ports, const Spans& giv
                          expected,
                          " for shape ",
                          to_string(ports[i].shape)));
+  }
+}
+
+// Integers cannot stand for what is not finite, and would hide it.
+void check_finite(std::span<const Port> ports, std::span<const std::span<const float>> inputs) {
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    for (std::size_t k = 0; k < inputs[i].size(); ++k) {
+      if (std::isfinite(inputs[i][k])) continue;
+      throw InputError(cat("[runtime] input '",
+                           ports[i].name,
+                           "' holds ",
+                           inputs[i][k],
+                           " at ",
+                           k,
+                           ", expected finite values for int8 activations"));
+    }
   }
 }
 
@@ -145,6 +162,7 @@ void Session::run(std::span<const std::span<const float>> inputs,
                   std::span<const std::span<float>> outputs) {
   check_ports("input", this->inputs(), inputs);
   check_ports("output", this->outputs(), outputs);
+  if (impl_->plan().activations == Activations::kInt8) check_finite(this->inputs(), inputs);
   impl_->run(inputs, outputs);
 }
 

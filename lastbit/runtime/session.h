@@ -54,7 +54,8 @@ class Session {
   std::span<const Port> outputs() const noexcept;
 
   /// Runs the network. @param inputs, outputs  one float32 array a port, of the port's size.
-  /// @throws InputError if their number or a size is wrong.
+  /// @throws InputError if their number or a size is wrong, or for 8-bit activations if a value is
+  ///     not finite.
   void run(std::span<const std::span<const float>> inputs,
            std::span<const std::span<float>> outputs);
 
