@@ -76,6 +76,7 @@ const KernelSet& avx512_kernels() noexcept {
     set.dot_codes = dot_codes;
     set.decode = decode;
     set.activate = activate;
+    set_avx512_products(set);
     return set;
   }();
   return kSet;

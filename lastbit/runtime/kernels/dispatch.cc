@@ -6,13 +6,14 @@ namespace lastbit {
 namespace {
 
 struct Runnable {
-  std::array<const KernelSet*, 4> sets{};
+  std::array<const KernelSet*, 6> sets{};
   std::size_t count = 0;
 
   Runnable() noexcept {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw")) {
+      if (__builtin_cpu_supports("avx512vnni")) sets[count++] = &avx512vnni_kernels();
       sets[count++] = &avx512_kernels();
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

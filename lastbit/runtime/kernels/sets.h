@@ -14,6 +14,11 @@ const KernelSet& baseline_kernels() noexcept;
 const KernelSet& avx2_kernels() noexcept;
 /// AVX-512 F, DQ and BW.
 const KernelSet& avx512_kernels() noexcept;
+/// The same with VNNI.
+const KernelSet& avx512vnni_kernels() noexcept;
+
+// The part of a set that lies in the file <name>_product.cc.
+void set_avx512_products(KernelSet& set) noexcept;
 #endif
 
 }  // namespace lastbit

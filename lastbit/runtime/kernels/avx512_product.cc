@@ -1,0 +1,86 @@
+#include <cstdint>
+#include <immintrin.h>
+
+#include "lastbit/runtime/kernels/sets.h"
+
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx2,fma")
+
+namespace lastbit {
+namespace {
+
+constexpr std::size_t kLanes = 16;
+using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
+using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+constexpr std::size_t kTileSums = 8;
+constexpr std::size_t kTileVectors = 2;
+constexpr __mmask16 kAll = 0xFFFF;
+
+inline __mmask16 mask_of(std::size_t count) noexcept {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
+
+inline Vec splat(float x) noexcept { return _mm512_set1_ps(x); }
+inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm512_fmadd_ps(a, b, c); }
+
+inline Vec load_part(const float* from, std::size_t count) noexcept {
+  return _mm512_maskz_loadu_ps(mask_of(count), from);
+}
+
+inline IntVec load_part(const std::int32_t* from, std::size_t count) noexcept {
+  return reinterpret_cast<IntVec>(_mm512_maskz_loadu_epi32(mask_of(count), from));
+}
+
+inline void store_part(float* to, Vec v, std::size_t count) noexcept {
+  _mm512_mask_storeu_ps(to, mask_of(count), v);
+}
+
+// The unmasked forms of these intrinsics warn of an undefined value in GCC's header.
+inline Vec lesser(Vec a, Vec b) noexcept { return _mm512_maskz_min_ps(kAll, a, b); }
+inline Vec greater(Vec a, Vec b) noexcept { return _mm512_maskz_max_ps(kAll, a, b); }
+
+inline Vec round_even(Vec x) noexcept {
+  return _mm512_maskz_roundscale_ps(kAll, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
+  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(kAll, reinterpret_cast<__m512i>(v));
+  __builtin_memcpy(to, &bytes, sizeof(bytes));
+}
+
+// A permutation looks at the lowest four bits of an index alone, and levels repeat.
+template <int Bits>
+struct Table {
+  Vec levels;
+  explicit Table(const float* table) noexcept { __builtin_memcpy(&levels, table, sizeof(levels)); }
+};
+
+template <>
+struct Table<8> {
+  const float* levels;
+  explicit Table(const float* table) noexcept : levels(table) {}
+};
+
+template <int Bits>
+inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
+  if constexpr (Bits == 8) {
+    const auto index = reinterpret_cast<__m512i>(codes & 255U);
+    return _mm512_mask_i32gather_ps(Vec{}, kAll, index, table.levels, sizeof(float));
+  } else {
+    return _mm512_maskz_permutexvar_ps(kAll, reinterpret_cast<__m512i>(codes), table.levels);
+  }
+}
+
+#include "lastbit/runtime/kernels/product_body.h"
+
+}  // namespace
+
+void set_avx512_products(KernelSet& set) noexcept {
+  set.tile_float = tile_float;
+  set.finish_float = finish_float;
+  set.finish_int8 = finish_int8;
+  set.range = range;
+  set.quantize = quantize;
+}
+
+}  // namespace lastbit

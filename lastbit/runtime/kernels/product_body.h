@@ -1,0 +1,332 @@
+// The products of floats, and what comes before and after products, in terms of a vector of kLanes
+// floats. No include guard: each file of one instruction set includes this once, inside its own
+// namespace and under its own target options, after it has defined
+//   kLanes, Vec, IntVec, UintVec  vectors of as many floats and 32-bit integers;
+//   kTileSums, kTileVectors       the rows and vectors of sums that fill the registers;
+//   load_part, store_part         vectors of which only the first few lanes are touched;
+//   multiply_add                  a * b + c, said outright, since compilers fuse some products and
+//                                 not others, and bits must not depend on the tile;
+//   lesser, greater               the second argument where either is not a number;
+//   round_even, store_bytes, splat;
+//   Table<Bits>, look_up          the levels of codes: `look_up` reads the lowest Bits of a lane.
+//
+// Nothing of the standard library is called here: a function of its headers compiled under these
+// options could be the copy that the linker keeps for all processors.
+
+inline Vec load(const float* from) noexcept {
+  Vec v;
+  __builtin_memcpy(&v, from, sizeof(v));
+  return v;
+}
+
+inline void store(float* to, Vec v) noexcept { __builtin_memcpy(to, &v, sizeof(v)); }
+
+#include "lastbit/runtime/kernels/vector_activations.h"
+
+constexpr std::size_t kWordVectors = kWordOutputs / kLanes;
+
+// Weights of Vectors neighbouring vectors of outputs, group after group. `next` reads the words
+// that the following `fields` groups lie in; after each group `advance` moves to the next field.
+template <int Bits, std::size_t Vectors>
+struct CodeReader {
+  const std::uint8_t* at;
+  std::size_t stride;
+  std::size_t fields;
+  int bits;
+  Table<Bits> table;
+  UintVec words[Vectors];
+
+  CodeReader(const WeightBlock& w, std::size_t vector) noexcept
+      : at(w.words + vector * sizeof(Vec)),
+        stride(static_cast<std::size_t>(w.width) * kWordBytes),
+        fields(8 / static_cast<std::size_t>(w.bits)),
+        bits(w.bits),
+        table(w.table) {}
+
+  void next() noexcept {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      __builtin_memcpy(&words[v], at + v * sizeof(Vec), sizeof(Vec));
+    }
+    at += stride;
+  }
+  Vec get(std::size_t v, std::size_t input) const noexcept {
+    return look_up(words[v] >> static_cast<unsigned>(8 * input), table);
+  }
+  void advance() noexcept {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) words[v] >>= static_cast<unsigned>(bits);
+  }
+};
+
+template <std::size_t Vectors>
+struct FloatReader {
+  const float* at;
+  std::size_t stride;
+  std::size_t fields = 1;
+
+  FloatReader(const WeightBlock& w, std::size_t vector) noexcept
+      : at(w.floats + vector * kLanes), stride(static_cast<std::size_t>(w.width) * kWordOutputs) {}
+
+  void next() noexcept {}
+  Vec get(std::size_t v, std::size_t input) const noexcept {
+    return load(at + input * stride + v * kLanes);
+  }
+  void advance() noexcept { at += kGroupInputs * stride; }
+};
+
+// Rows x Vectors sums stay in registers while k runs.
+template <std::size_t Rows, std::size_t Vectors, typename Reader>
+inline void float_sums(const float* const* rows,
+                       const std::int32_t* offsets,
+                       std::size_t groups,
+                       Reader weights,
+                       float* out,
+                       std::size_t stride) noexcept {
+  const float* x[Rows];
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r) x[r] = rows[r];
+  Vec sums[Rows][Vectors] = {};
+  for (std::size_t g = 0; g < groups;) {
+    weights.next();
+    const std::size_t rest = groups - g;
+    const std::size_t end = g + (rest < weights.fields ? rest : weights.fields);
+    for (; g < end; ++g) {
+      const auto offset = static_cast<std::size_t>(offsets[g]);
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kGroupInputs; ++i) {
+        Vec w[Vectors];
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < Vectors; ++v) w[v] = weights.get(v, i);
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < Rows; ++r) {
+          const Vec input = splat(x[r][offset + i]);
+#pragma GCC unroll 4
+          for (std::size_t v = 0; v < Vectors; ++v) {
+            sums[r][v] = multiply_add(input, w[v], sums[r][v]);
+          }
+        }
+      }
+      weights.advance();
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) store(out + r * stride + v * kLanes, sums[r][v]);
+  }
+}
+
+template <std::size_t Vectors, typename Reader>
+inline void float_rows(const Tile<float>& tile,
+                       std::size_t row,
+                       std::size_t rows,
+                       Reader weights,
+                       float* out,
+                       std::size_t stride) noexcept {
+  const float* const* x = tile.rows + row;
+  switch (rows) {
+#define LASTBIT_CASE(count)                                                                \
+  case count:                                                                              \
+    return float_sums<(count < kTileSums ? count : kTileSums), Vectors>(                   \
+        x, tile.offsets, tile.groups, weights, out, stride);
+    LASTBIT_CASE(1)
+    LASTBIT_CASE(2)
+    LASTBIT_CASE(3)
+    LASTBIT_CASE(4)
+    LASTBIT_CASE(5)
+    LASTBIT_CASE(6)
+    LASTBIT_CASE(7)
+    LASTBIT_CASE(8)
+#undef LASTBIT_CASE
+    default:
+      return;
+  }
+}
+
+template <std::size_t Vectors>
+inline void float_columns(const Tile<float>& tile,
+                          const WeightBlock& w,
+                          std::size_t vector,
+                          float* out,
+                          std::size_t stride) noexcept {
+  for (std::size_t row = 0; row < tile.count; row += kTileSums) {
+    const std::size_t rest = tile.count - row;
+    const std::size_t rows = rest < kTileSums ? rest : kTileSums;
+    float* const to = out + row * stride + vector * kLanes;
+    if (w.words == nullptr) {
+      float_rows<Vectors>(tile, row, rows, FloatReader<Vectors>(w, vector), to, stride);
+    } else if (w.bits == 8) {
+      float_rows<Vectors>(tile, row, rows, CodeReader<8, Vectors>(w, vector), to, stride);
+    } else if (w.bits == 4) {
+      float_rows<Vectors>(tile, row, rows, CodeReader<4, Vectors>(w, vector), to, stride);
+    } else {
+      float_rows<Vectors>(tile, row, rows, CodeReader<2, Vectors>(w, vector), to, stride);
+    }
+  }
+}
+
+inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept {
+  const auto width = static_cast<std::size_t>(weights.width);
+  const std::size_t vectors = width * kWordVectors;
+  const std::size_t stride = width * kWordOutputs;
+  std::size_t v = 0;
+  for (; v + kTileVectors <= vectors; v += kTileVectors) {
+    float_columns<kTileVectors>(tile, weights, v, out, stride);
+  }
+  for (; v < vectors; ++v) float_columns<1>(tile, weights, v, out, stride);
+}
+
+struct Identity {
+  Vec operator()(Vec x) const noexcept { return x; }
+};
+
+inline Vec sums_at(const float* sums, const std::int32_t*, std::size_t count) noexcept {
+  return count == kLanes ? load(sums) : load_part(sums, count);
+}
+
+inline Vec sums_at(const std::int32_t* sums,
+                   const std::int32_t* offsets,
+                   std::size_t count) noexcept {
+  IntVec a = {};
+  IntVec b = {};
+  if (count == kLanes) {
+    __builtin_memcpy(&a, sums, sizeof(a));
+    __builtin_memcpy(&b, offsets, sizeof(b));
+  } else {
+    a = load_part(sums, count);
+    b = load_part(offsets, count);
+  }
+  return __builtin_convertvector(a - b, Vec);
+}
+
+// One vector of outputs, `count` lanes of it, for all results.
+template <typename Sum, typename Function>
+inline void finish_column(const Sum* sums,
+                          const std::int32_t* offsets,
+                          float input_scale,
+                          const Finish& finish,
+                          std::size_t o,
+                          std::size_t count,
+                          Function function) noexcept {
+  const Vec scale = splat(input_scale) * load_part(finish.scale + o, count);
+  const Vec bias = load_part(finish.bias + o, count);
+  for (std::size_t r = 0; r < finish.count; ++r) {
+    const Vec sum =
+        sums_at(sums + r * finish.sums_stride + o, offsets == nullptr ? nullptr : offsets + o, count);
+    Vec value = multiply_add(scale, sum, bias);
+    const std::size_t at = r * finish.stride + o;
+    if (finish.residual != nullptr) value += load_part(finish.residual + at, count);
+    store_part(finish.out + at, function(value), count);
+  }
+}
+
+template <typename Sum, typename Function>
+inline void finish_columns(const Sum* sums,
+                           const std::int32_t* offsets,
+                           float input_scale,
+                           const Finish& finish,
+                           Function function) noexcept {
+  std::size_t o = 0;
+  for (; o + kLanes <= finish.outputs; o += kLanes) {
+    finish_column(sums, offsets, input_scale, finish, o, kLanes, function);
+  }
+  if (o < finish.outputs) {
+    finish_column(sums, offsets, input_scale, finish, o, finish.outputs - o, function);
+  }
+}
+
+template <typename Sum>
+inline void finish_all(const Sum* sums,
+                       const std::int32_t* offsets,
+                       float input_scale,
+                       const Finish& finish) noexcept {
+  const Activation& activation = finish.activation;
+  switch (activation.kind) {
+    case Activation::Kind::kNone:
+      return finish_columns(sums, offsets, input_scale, finish, Identity{});
+    case Activation::Kind::kRelu:
+      return finish_columns(sums, offsets, input_scale, finish, ReluOf{});
+    case Activation::Kind::kClip:
+      return finish_columns(
+          sums, offsets, input_scale, finish, ClipOf{activation.least, activation.most});
+    case Activation::Kind::kLeakyRelu:
+      return finish_columns(sums, offsets, input_scale, finish, LeakyReluOf{activation.slope});
+    case Activation::Kind::kSigmoid:
+      return finish_columns(sums, offsets, input_scale, finish, SigmoidOf{});
+    case Activation::Kind::kTanh:
+      return finish_columns(sums, offsets, input_scale, finish, TanhOf{});
+  }
+}
+
+inline void finish_float(const float* sums, const Finish& finish) noexcept {
+  finish_all(sums, nullptr, 1.0F, finish);
+}
+
+inline void finish_int8(const std::int32_t* sums,
+                        const std::int32_t* offsets,
+                        float input_scale,
+                        const Finish& finish) noexcept {
+  finish_all(sums, offsets, input_scale, finish);
+}
+
+// Starts from infinities, so that what is not a number is left out wherever it stands.
+inline Range range(const float* values, std::size_t count) noexcept {
+  constexpr std::size_t kStreams = 4;
+  const float infinity = __builtin_inff();
+  Vec least[kStreams];
+  Vec most[kStreams];
+#pragma GCC unroll 4
+  for (std::size_t s = 0; s < kStreams; ++s) {
+    least[s] = splat(infinity);
+    most[s] = splat(-infinity);
+  }
+  std::size_t i = 0;
+  for (; i + kStreams * kLanes <= count; i += kStreams * kLanes) {
+#pragma GCC unroll 4
+    for (std::size_t s = 0; s < kStreams; ++s) {
+      const Vec v = load(values + i + s * kLanes);
+      least[s] = lesser(v, least[s]);
+      most[s] = greater(v, most[s]);
+    }
+  }
+  for (; i + kLanes <= count; i += kLanes) {
+    const Vec v = load(values + i);
+    least[0] = lesser(v, least[0]);
+    most[0] = greater(v, most[0]);
+  }
+  const Vec low = lesser(lesser(least[0], least[1]), lesser(least[2], least[3]));
+  const Vec high = greater(greater(most[0], most[1]), greater(most[2], most[3]));
+  Range result = {.least = infinity, .most = -infinity};
+#pragma GCC unroll 16
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    result.least = low[lane] < result.least ? low[lane] : result.least;
+    result.most = high[lane] > result.most ? high[lane] : result.most;
+  }
+  for (; i < count; ++i) {
+    result.least = values[i] < result.least ? values[i] : result.least;
+    result.most = values[i] > result.most ? values[i] : result.most;
+  }
+  return result;
+}
+
+inline IntVec integers(Vec x, Vec inverse, Vec zero) noexcept {
+  const Vec rounded = round_even(x * inverse) + zero;
+  return __builtin_convertvector(lesser(greater(rounded, Vec{}), splat(255.0F)), IntVec);
+}
+
+inline void quantize(const float* values,
+                     std::size_t count,
+                     Quantization quantization,
+                     std::uint8_t* out) noexcept {
+  const Vec inverse = splat(quantization.inverse);
+  const Vec zero = splat(static_cast<float>(quantization.zero));
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    store_bytes(out + i, integers(load(values + i), inverse, zero));
+  }
+  if (i == count) return;
+  std::uint8_t last[kLanes];
+  store_bytes(last, integers(load_part(values + i, count - i), inverse, zero));
+  __builtin_memcpy(out + i, last, count - i);
+}
