@@ -41,6 +41,7 @@ class LibTorch final : public Model {
 }  // namespace lastbit::peers
 
 int main(int argc, char** argv) {
+  lastbit::ensure_passive_waiting(argv);
   using lastbit::peers::Call;
   using lastbit::peers::LibTorch;
   using lastbit::peers::parse_call;
