@@ -41,7 +41,11 @@ class LibTorch final : public Model {
 }  // namespace lastbit::peers
 
 int main(int argc, char** argv) {
-  using namespace lastbit::peers;
+  lastbit::ensure_passive_waiting(argv);
+  using lastbit::peers::Call;
+  using lastbit::peers::LibTorch;
+  using lastbit::peers::parse_call;
+  using lastbit::peers::serve;
   return serve("bench_peer_libtorch", [&] {
     const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
     const Call call = parse_call(words.subspan(1));

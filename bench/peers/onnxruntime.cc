@@ -104,7 +104,9 @@ class OnnxRuntime final : public Model {
 }  // namespace lastbit::peers
 
 int main(int argc, char** argv) {
-  using namespace lastbit::peers;
+  using lastbit::peers::OnnxRuntime;
+  using lastbit::peers::parse_call;
+  using lastbit::peers::serve;
   return serve("bench_peer_onnxruntime", [&] {
     if (argc < 2)
       throw std::runtime_error("expected LIBRARY MODEL THREADS INPUT SIZES OUTPUT COUNT");

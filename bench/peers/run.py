@@ -4,13 +4,14 @@
     bench/peers/run.py --lastbit build/runtime/bin/lastbit --onnxruntime build/onnxruntime \\
         --worker build/runtime/bench/bench_peer_onnxruntime --markdown speed.md --json speed.json
 
-Needs Debian's python3-onnx, and onnxruntime-node as `scripts/test` installs it. Each contestant runs
-for a second, one after the other, and that in rounds; a ratio is that of two times of one round, and
-the table has the median over the rounds with the least and the largest. Outputs are compared first.
+Needs Debian's python3-onnx, and onnxruntime-node as `scripts/test` installs it. Each contestant
+runs for a second, one after the other, and that in rounds; a ratio is that of two times of one
+round, and the table has the median over the rounds with the least and the largest. Outputs are
+compared first. Run it on an idle machine: it says how busy it was.
 
-Another runtime takes part with --peer NAME=COMMAND: a program that is called and answers as worker.h
-says; it gets the float model. LibTorch's is bench_peer_libtorch. With NAME@NETWORK=COMMAND it takes
-part in one network alone, as a matrix-vector product does in `product`.
+Another runtime takes part with --peer NAME=COMMAND: a program that is called and answers as
+worker.h says; it gets the float model. LibTorch's is bench_peer_libtorch. With
+NAME@NETWORK=COMMAND it takes part in one network alone, as a matrix-vector product in `product`.
 """
 
 import argparse
@@ -267,8 +268,13 @@ def parse(arguments):
 
 
 def main(options):
-    lines = []
-    figures = {}
+    # Peers whose threads wait by spinning lose more than their share on a machine at other work.
+    load, processors = os.getloadavg()[0], os.cpu_count()
+    lines = [f"Load of the machine at the start: {load:.1f} on {processors} processors.", ""]
+    if load > 0.5:
+        print(f"run.py: the machine is not idle (load {load:.1f}): times and ratios mean little, "
+              "those with several threads nothing", file=sys.stderr)
+    figures = {"load": load, "processors": processors}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, Path(folder))
         for name in options.networks.split(","):

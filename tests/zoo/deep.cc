@@ -21,8 +21,8 @@ namespace {
 
 using testing::HasSubstr;
 
-const ZooOptions kImageNet = {.input = {3, 224, 224}, .classes = 1000, .center = "none"};
-const ZooOptions kCifar = {.input = {3, 32, 32}, .center = "none"};
+ZooOptions image_net() { return {.input = {3, 224, 224}, .classes = 1000, .center = "none"}; }
+ZooOptions cifar() { return {.input = {3, 32, 32}, .center = "none"}; }
 
 struct Size {
   std::int64_t parameters = 0;
@@ -55,14 +55,14 @@ std::string refusal(std::string_view network, const ZooOptions& options) {
 
 TEST(DeepZoo, HasThePublishedSizesAtImageNet) {
   // torchvision's tables: parameters, and multiplications in G.
-  const Size resnet18 = size_of(make_network("resnet18", kImageNet));
+  const Size resnet18 = size_of(make_network("resnet18", image_net()));
   EXPECT_EQ(resnet18.parameters, 11689512);
   EXPECT_EQ(resnet18.products, 1814073344);
-  const Size mobilenet = size_of(make_network("mobilenetv2", kImageNet));
+  const Size mobilenet = size_of(make_network("mobilenetv2", image_net()));
   EXPECT_EQ(mobilenet.parameters, 3504872);
   EXPECT_EQ(mobilenet.products, 300774272);
   // 138,365,992 with batch norm and the 4,224 biases that it makes superfluous.
-  const Size vgg16 = size_of(make_network("vgg16", kImageNet));
+  const Size vgg16 = size_of(make_network("vgg16", image_net()));
   EXPECT_EQ(vgg16.parameters, 138365992 - 4224);
   EXPECT_EQ(vgg16.products, 15470264320);
 }
@@ -71,18 +71,18 @@ TEST(DeepZoo, HasThePublishedSizesAtCifar) {
   // Networks of 6 n + 2 layers: the paper's table 6 has 0.27, 0.46, 0.66 and 0.85 million
   // parameters with shortcuts without parameters; those of 1 x 1 convolutions with batch norm have
   // 16 * 32 + 64 + 32 * 64 + 128 = 2752 more.
-  EXPECT_EQ(size_of(make_network("resnet20", kCifar)).parameters, 269722 + 2752);
-  EXPECT_EQ(size_of(make_network("resnet32", kCifar)).parameters, 464154 + 2752);
-  EXPECT_EQ(size_of(make_network("resnet44", kCifar)).parameters, 658586 + 2752);
-  EXPECT_EQ(size_of(make_network("resnet56", kCifar)).parameters, 853018 + 2752);
+  EXPECT_EQ(size_of(make_network("resnet20", cifar())).parameters, 269722 + 2752);
+  EXPECT_EQ(size_of(make_network("resnet32", cifar())).parameters, 464154 + 2752);
+  EXPECT_EQ(size_of(make_network("resnet44", cifar())).parameters, 658586 + 2752);
+  EXPECT_EQ(size_of(make_network("resnet56", cifar())).parameters, 853018 + 2752);
   // 40.55 M multiplications, and those of the shortcuts: 512 * 16^2 + 2048 * 8^2.
-  EXPECT_EQ(size_of(make_network("resnet20", kCifar)).products, 40551040 + 262144);
+  EXPECT_EQ(size_of(make_network("resnet20", cifar())).products, 40551040 + 262144);
   // 14,728,266 with the superfluous biases; 14,710,464 of them in convolutions.
-  const Size vgg16 = size_of(make_network("vgg16", kCifar));
+  const Size vgg16 = size_of(make_network("vgg16", cifar()));
   EXPECT_EQ(vgg16.parameters, 14728266 - 4224);
   EXPECT_EQ(vgg16.products, 313201664);
-  EXPECT_EQ(size_of(make_network("resnet18", kCifar)).parameters, 11173962);
-  EXPECT_EQ(size_of(make_network("mobilenetv2", kCifar)).parameters, 2236682);
+  EXPECT_EQ(size_of(make_network("resnet18", cifar())).parameters, 11173962);
+  EXPECT_EQ(size_of(make_network("mobilenetv2", cifar())).parameters, 2236682);
 }
 
 TEST(DeepZoo, KeepsTheDetailOfSmallImages) {
@@ -93,17 +93,17 @@ TEST(DeepZoo, KeepsTheDetailOfSmallImages) {
     }
     return Shape{};
   };
-  EXPECT_EQ(shape_before_pool("resnet18", kImageNet), (Shape{1, 512, 7, 7}));
-  EXPECT_EQ(shape_before_pool("resnet18", kCifar), (Shape{1, 512, 4, 4}));
-  EXPECT_EQ(shape_before_pool("resnet20", kCifar), (Shape{1, 64, 8, 8}));
-  EXPECT_EQ(shape_before_pool("mobilenetv2", kImageNet), (Shape{1, 1280, 7, 7}));
-  EXPECT_EQ(shape_before_pool("mobilenetv2", kCifar), (Shape{1, 1280, 4, 4}));
+  EXPECT_EQ(shape_before_pool("resnet18", image_net()), (Shape{1, 512, 7, 7}));
+  EXPECT_EQ(shape_before_pool("resnet18", cifar()), (Shape{1, 512, 4, 4}));
+  EXPECT_EQ(shape_before_pool("resnet20", cifar()), (Shape{1, 64, 8, 8}));
+  EXPECT_EQ(shape_before_pool("mobilenetv2", image_net()), (Shape{1, 1280, 7, 7}));
+  EXPECT_EQ(shape_before_pool("mobilenetv2", cifar()), (Shape{1, 1280, 4, 4}));
 }
 
 class EveryDeepNetwork : public testing::TestWithParam<const char*> {};
 
 TEST_P(EveryDeepNetwork, NormalizesEveryConvolutionThatHasNoBias) {
-  const Graph graph = make_network(GetParam(), kCifar);
+  const Graph graph = make_network(GetParam(), cifar());
   int convolutions = 0;
   for (std::size_t i = 0; i + 1 < graph.nodes.size(); ++i) {
     if (graph.nodes[i].op != "Conv") continue;
@@ -116,7 +116,7 @@ TEST_P(EveryDeepNetwork, NormalizesEveryConvolutionThatHasNoBias) {
 }
 
 TEST_P(EveryDeepNetwork, IsWrittenAndReadBack) {
-  const Graph graph = make_network(GetParam(), kCifar);
+  const Graph graph = make_network(GetParam(), cifar());
   const std::string file = serialize_onnx(graph);
   const Graph again = parse_onnx(std::as_bytes(std::span(file)));
   EXPECT_EQ(serialize_onnx(again), file);
@@ -128,14 +128,14 @@ TEST_P(EveryDeepNetwork, IsWrittenAndReadBack) {
 TEST_P(EveryDeepNetwork, GivesOutputsOfUsefulSizeBeforeTraining) {
   for (const char* codebook : {"float", "ternary/channel", "binary/channel"}) {
     SCOPED_TRACE(codebook);
-    Graph graph = make_network(GetParam(), kCifar);
+    Graph graph = make_network(GetParam(), cifar());
     if (codebook != std::string("float")) {
       const std::vector<std::string> rules = {codebook};
       graph = project_weights(graph, choose_codebooks(graph, rules));
     }
     Session session(graph);
     Random random(1);
-    std::vector<float> input(3 * 32 * 32);
+    std::vector<float> input(std::size_t{3} * 32 * 32);
     for (float& x : input) x = static_cast<float>(random.normal());
     std::vector<float> output(10);
     const std::span<const float> in = input;
@@ -150,13 +150,13 @@ TEST_P(EveryDeepNetwork, GivesOutputsOfUsefulSizeBeforeTraining) {
 }
 
 TEST_P(EveryDeepNetwork, RefusesChoicesThatItDoesNotHave) {
-  ZooOptions options = kCifar;
+  ZooOptions options = cifar();
   options.hidden = {7};
   EXPECT_THAT(refusal(GetParam(), options), HasSubstr("hidden widths (7) do not fit"));
-  options = kCifar;
+  options = cifar();
   options.activation = "tanh";
   EXPECT_THAT(refusal(GetParam(), options), HasSubstr("the activation 'tanh' does not fit"));
-  options = kCifar;
+  options = cifar();
   options.input = {3072};
   EXPECT_THAT(refusal(GetParam(), options), HasSubstr("has 1 axes, expected 3"));
 }
@@ -172,7 +172,7 @@ TEST(DeepZoo, NeedsThirtyTwoPixelsASideForVgg16) {
 }
 
 TEST(DeepZoo, DrawsWeightsAsHeEtAl) {
-  const Graph graph = make_network("resnet18", kCifar);
+  const Graph graph = make_network("resnet18", cifar());
   const auto mean_square = [&](const std::string& name) {
     const Tensor weight = decode(*graph.find_initializer(name));
     double sum = 0.0;
