@@ -68,10 +68,22 @@ struct Tables {
       __m128i lane;
       __builtin_memcpy(&lane, values, sizeof(lane));
       of[0] = reinterpret_cast<Word>(_mm512_maskz_broadcast_i32x4(0xFFFF, lane));
-      constexpr Word kBytes = {0x03020100U, 0x07060504U, 0x0B0A0908U, 0x0F0E0D0CU,
-                               0x03020100U, 0x07060504U, 0x0B0A0908U, 0x0F0E0D0CU,
-                               0x03020100U, 0x07060504U, 0x0B0A0908U, 0x0F0E0D0CU,
-                               0x03020100U, 0x07060504U, 0x0B0A0908U, 0x0F0E0D0CU};
+      constexpr Word kBytes = {0x03020100U,
+                               0x07060504U,
+                               0x0B0A0908U,
+                               0x0F0E0D0CU,
+                               0x03020100U,
+                               0x07060504U,
+                               0x0B0A0908U,
+                               0x0F0E0D0CU,
+                               0x03020100U,
+                               0x07060504U,
+                               0x0B0A0908U,
+                               0x0F0E0D0CU,
+                               0x03020100U,
+                               0x07060504U,
+                               0x0B0A0908U,
+                               0x0F0E0D0CU};
 #pragma GCC unroll 4
       for (std::size_t i = 1; i < kCount; ++i) {
         const auto index = reinterpret_cast<Word>(reinterpret_cast<Bytes>(kBytes) >>
@@ -146,8 +158,7 @@ inline void tile_sums(const Tile<std::uint8_t>& tile,
     Word w[Width];
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < Width; ++v) {
-      w[v] =
-          tables.get_any(load_word(words + (g / kFields * Width + v) * kWordBytes), g % kFields);
+      w[v] = tables.get_any(load_word(words + (g / kFields * Width + v) * kWordBytes), g % kFields);
     }
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < Rows; ++r) {
@@ -217,114 +228,128 @@ void tile_int8(const Tile<std::uint8_t>& tile,
   }
 }
 
-// One stream of words for each of Blocks blocks, of Width words a turn.
-constexpr std::size_t kPrefetch = 4096;
+// The words of a matrix are read once, as one stream, this far ahead.
+constexpr std::size_t kPrefetch = 8192;
+
+// Words of a block that a turn of the loop takes, each with sums of its own: as many sums as are
+// needed not to wait for one another.
+template <int Bits, std::size_t Width>
+constexpr std::size_t kTurnWords = 2 * static_cast<std::size_t>(Bits) / Width;
 
 // Codes are masked off and left where they stand, so each field's sums are 2^(bits * field) too
 // large, until they are shifted at the end. A turn adds at most 4 * 255 * 128 to any of them: this
 // many turns stay below 2^31.
 constexpr std::size_t kMostTurns = 16384;
 
-template <int Bits, std::size_t Blocks, std::size_t Width>
+// One group after the other, for the last ones of a block.
+template <int Bits, std::size_t Width>
+inline void vector_rest(const std::int8_t* x,
+                        std::size_t groups,
+                        const std::uint8_t* words,
+                        const Tables<Bits>* tables,
+                        Sums (&totals)[Width]) noexcept {
+  constexpr std::size_t kFields = 8 / Bits;
+  constexpr std::uint32_t kLowest = 0x01010101U * ((1U << Bits) - 1U);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Word inputs = splat_inputs(x + g * kGroupInputs);
+#pragma GCC unroll 2
+    for (std::size_t v = 0; v < Width; ++v) {
+      const Word word = load_word(words + (g / kFields * Width + v) * kWordBytes);
+      const std::size_t f = g % kFields;
+      const Word codes = tables == nullptr ? (word >> static_cast<unsigned>(f * Bits)) & kLowest
+                                           : tables->get_any(word, f);
+      totals[v] = add_products(totals[v], codes, inputs);
+    }
+  }
+}
+
+template <int Bits, std::size_t Width>
 inline void vector_codes(const std::int8_t* x,
                          std::size_t groups,
                          const std::uint8_t* words,
                          std::int32_t* out) noexcept {
   constexpr std::size_t kFields = 8 / Bits;
-  constexpr unsigned kMask = (1U << Bits) - 1U;
-  const std::size_t stride = block_bytes(groups, Bits, Width);
-  Sums totals[Blocks][Width] = {};
-  while (true) {
-    const std::size_t all = groups / kFields;
+  constexpr std::size_t kWords = kTurnWords<Bits, Width>;
+  constexpr std::uint32_t kLowest = 0x01010101U * ((1U << Bits) - 1U);
+  Sums totals[Width] = {};
+  while (groups >= kFields * kWords) {
+    const std::size_t all = groups / (kFields * kWords);
     const std::size_t turns = all < kMostTurns ? all : kMostTurns;
-    const std::uint8_t* const end = words + turns * Width * kWordBytes;
-    Sums sums[Blocks][Width][kFields] = {};
-    for (; words != end; words += Width * kWordBytes, x += kFields * kGroupInputs) {
-#pragma GCC unroll 4
-      for (std::size_t b = 0; b < Blocks; ++b) {
+    groups -= turns * kFields * kWords;
+    const std::uint8_t* const end = words + turns * kWords * Width * kWordBytes;
+    Sums sums[kWords][Width][kFields] = {};
+    while (words != end) {
+#pragma GCC unroll 8
+      for (std::size_t i = 0; i < kWords; ++i) {
 #pragma GCC unroll 2
         for (std::size_t v = 0; v < Width; ++v) {
-          const std::uint8_t* const at = words + b * stride + v * kWordBytes;
-          __builtin_prefetch(at + kPrefetch);
-          const Word word = load_word(at);
+          __builtin_prefetch(words + kPrefetch);
+          const Word word = load_word(words);
 #pragma GCC unroll 8
           for (std::size_t f = 0; f < kFields; ++f) {
-            const Word codes = word & (0x01010101U * (kMask << (f * Bits)));
-            sums[b][v][f] =
-                add_products(sums[b][v][f], codes, splat_inputs(x + f * kGroupInputs));
+            sums[i][v][f] = add_products(sums[i][v][f],
+                                         word & (kLowest << (f * Bits)),
+                                         splat_inputs(x + (i * kFields + f) * kGroupInputs));
           }
+          words += kWordBytes;
         }
       }
+      x += kWords * kFields * kGroupInputs;
     }
-    groups -= turns * kFields;
-    const bool last = groups < kFields;
-#pragma GCC unroll 4
-    for (std::size_t b = 0; b < Blocks; ++b) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kWords; ++i) {
 #pragma GCC unroll 2
       for (std::size_t v = 0; v < Width; ++v) {
 #pragma GCC unroll 8
         for (std::size_t f = 0; f < kFields; ++f) {
-          totals[b][v] += sums[b][v][f] >> static_cast<int>(f * Bits);
+          totals[v] += sums[i][v][f] >> static_cast<int>(f * Bits);
         }
       }
     }
-    if (last) break;
   }
-#pragma GCC unroll 4
-  for (std::size_t b = 0; b < Blocks; ++b) {
+  vector_rest<Bits, Width>(x, groups, words, nullptr, totals);
 #pragma GCC unroll 2
-    for (std::size_t v = 0; v < Width; ++v) {
-      Sums total = totals[b][v];
-      for (std::size_t g = 0; g < groups; ++g) {
-        const Word word = load_word(words + b * stride + v * kWordBytes);
-        const Word codes = (word >> static_cast<unsigned>(g * Bits)) & (0x01010101U * kMask);
-        total = add_products(total, codes, splat_inputs(x + g * kGroupInputs));
-      }
-      store_sums(out + (b * Width + v) * kWordOutputs, total);
-    }
-  }
+  for (std::size_t v = 0; v < Width; ++v) store_sums(out + v * kWordOutputs, totals[v]);
 }
 
-template <int Bits, std::size_t Blocks, std::size_t Width>
+template <int Bits, std::size_t Width>
 inline void vector_values(const std::int8_t* x,
                           std::size_t groups,
                           const std::uint8_t* words,
                           const Tables<Bits>& tables,
                           std::int32_t* out) noexcept {
   constexpr std::size_t kFields = 8 / Bits;
-  const std::size_t stride = block_bytes(groups, Bits, Width);
-  Sums sums[Blocks][Width][2] = {};
-  for (; groups >= kFields; groups -= kFields) {
-#pragma GCC unroll 4
-    for (std::size_t b = 0; b < Blocks; ++b) {
+  constexpr std::size_t kWords = 4 / Width * (Bits == 4 ? 2 : 1);
+  // Eight sums: no product waits for the last one.
+  constexpr std::size_t kParts = 8 / Width;
+  Sums sums[kParts][Width] = {};
+  for (; groups >= kFields * kWords; groups -= kFields * kWords) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kWords; ++i) {
 #pragma GCC unroll 2
       for (std::size_t v = 0; v < Width; ++v) {
-        const std::uint8_t* const at = words + b * stride + v * kWordBytes;
-        __builtin_prefetch(at + kPrefetch);
-        const Word word = load_word(at);
+        __builtin_prefetch(words + kPrefetch);
+        const Word word = load_word(words);
 #pragma GCC unroll 8
         for (std::size_t f = 0; f < kFields; ++f) {
-          sums[b][v][f % 2] = add_products(
-              sums[b][v][f % 2], tables.get(word, f), splat_inputs(x + f * kGroupInputs));
+          const std::size_t g = i * kFields + f;
+          sums[g % kParts][v] = add_products(
+              sums[g % kParts][v], tables.get(word, f), splat_inputs(x + g * kGroupInputs));
         }
+        words += kWordBytes;
       }
     }
-    words += Width * kWordBytes;
-    x += kFields * kGroupInputs;
+    x += kFields * kWords * kGroupInputs;
   }
-#pragma GCC unroll 4
-  for (std::size_t b = 0; b < Blocks; ++b) {
+  Sums totals[Width] = {};
+#pragma GCC unroll 8
+  for (std::size_t part = 0; part < kParts; ++part) {
 #pragma GCC unroll 2
-    for (std::size_t v = 0; v < Width; ++v) {
-      Sums total = sums[b][v][0] + sums[b][v][1];
-      for (std::size_t g = 0; g < groups; ++g) {
-        const Word word = load_word(words + b * stride + v * kWordBytes);
-        total =
-            add_products(total, tables.get_any(word, g), splat_inputs(x + g * kGroupInputs));
-      }
-      store_sums(out + (b * Width + v) * kWordOutputs, total);
-    }
+    for (std::size_t v = 0; v < Width; ++v) totals[v] += sums[part][v];
   }
+  vector_rest<Bits, Width>(x, groups, words, &tables, totals);
+#pragma GCC unroll 2
+  for (std::size_t v = 0; v < Width; ++v) store_sums(out + v * kWordOutputs, totals[v]);
 }
 
 template <int Bits, std::size_t Width>
@@ -334,27 +359,17 @@ inline void vector_blocks(const std::int8_t* x,
                           std::size_t blocks,
                           const std::uint8_t* values,
                           std::int32_t* out) noexcept {
-  // 16 sums at most.
-  constexpr std::size_t kTogether = (Bits == 1 ? 2 : 4) / Width;
   const std::size_t stride = block_bytes(groups, Bits, Width);
-  std::size_t b = 0;
   if (values == nullptr) {
-    for (; b + kTogether <= blocks; b += kTogether) {
-      vector_codes<Bits, kTogether, Width>(x, groups, words + b * stride, out + b * Width * 16);
-    }
-    for (; b < blocks; ++b) {
-      vector_codes<Bits, 1, Width>(x, groups, words + b * stride, out + b * Width * 16);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      vector_codes<Bits, Width>(x, groups, words + b * stride, out + b * Width * kWordOutputs);
     }
     return;
   }
   const Tables<Bits> tables(values);
-  constexpr std::size_t kBlocks = 4 / Width;
-  for (; b + kBlocks <= blocks; b += kBlocks) {
-    vector_values<Bits, kBlocks, Width>(
-        x, groups, words + b * stride, tables, out + b * Width * 16);
-  }
-  for (; b < blocks; ++b) {
-    vector_values<Bits, 1, Width>(x, groups, words + b * stride, tables, out + b * Width * 16);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    vector_values<Bits, Width>(
+        x, groups, words + b * stride, tables, out + b * Width * kWordOutputs);
   }
 }
 

@@ -126,9 +126,9 @@ inline void float_rows(const Tile<float>& tile,
                        std::size_t stride) noexcept {
   const float* const* x = tile.rows + row;
   switch (rows) {
-#define LASTBIT_CASE(count)                                                                \
-  case count:                                                                              \
-    return float_sums<(count < kTileSums ? count : kTileSums), Vectors>(                   \
+#define LASTBIT_CASE(count)                                              \
+  case count:                                                            \
+    return float_sums<(count < kTileSums ? count : kTileSums), Vectors>( \
         x, tile.offsets, tile.groups, weights, out, stride);
     LASTBIT_CASE(1)
     LASTBIT_CASE(2)
@@ -212,8 +212,8 @@ inline void finish_column(const Sum* sums,
   const Vec scale = splat(input_scale) * load_part(finish.scale + o, count);
   const Vec bias = load_part(finish.bias + o, count);
   for (std::size_t r = 0; r < finish.count; ++r) {
-    const Vec sum =
-        sums_at(sums + r * finish.sums_stride + o, offsets == nullptr ? nullptr : offsets + o, count);
+    const Vec sum = sums_at(
+        sums + r * finish.sums_stride + o, offsets == nullptr ? nullptr : offsets + o, count);
     Vec value = multiply_add(scale, sum, bias);
     const std::size_t at = r * finish.stride + o;
     if (finish.residual != nullptr) value += load_part(finish.residual + at, count);
