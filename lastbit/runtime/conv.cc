@@ -26,6 +26,8 @@ class ConvStep final : public Step {
         input_scale_(input.scale),
         residual_(request.fused.residual.slot),
         output_(request.output.slot),
+        products_(static_cast<double>(element_count(request.inputs[1].shape)) *
+                  static_cast<double>(shape.pixels())),
         group_inputs_(shape.group_inputs()),
         group_outputs_(shape.group_outputs()),
         windows_(shape.windows(input.plane)),
@@ -40,6 +42,7 @@ class ConvStep final : public Step {
            static_cast<double>(weights_.size() * group_outputs_) *
            static_cast<double>(offsets_.size() * kGroupInputs);
   }
+  double products() const noexcept override { return products_; }
   std::size_t weight_bytes() const noexcept override {
     std::size_t bytes = 0;
     for (const ProductWeights& weights : weights_) bytes += weights.bytes();
@@ -138,6 +141,7 @@ class ConvStep final : public Step {
   int input_scale_;  // below 0 for floats
   int residual_;     // below 0 for none
   int output_;
+  double products_;
   std::size_t group_inputs_;
   std::size_t group_outputs_;
   std::vector<std::int32_t> windows_;  // (pixels)

@@ -74,7 +74,8 @@ class DepthwiseStep final : public Step {
   }
 
   std::size_t units() const noexcept override { return windows_.size() / row_; }
-  double work() const noexcept override {
+  double work() const noexcept override { return products(); }
+  double products() const noexcept override {
     return static_cast<double>(windows_.size()) * static_cast<double>(weights_.size());
   }
   std::size_t weight_bytes() const noexcept override {

@@ -185,7 +185,8 @@ void add_relayout(PlanBuilder& plan, const Operand& from, int to) {
                                                batch,
                                                from.channels_last ? area : channels,
                                                from.channels_last ? channels : area),
-                {from.slot, to});
+                {from.slot, to},
+                "relayout");
 }
 
 }  // namespace lastbit

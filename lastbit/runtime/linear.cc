@@ -63,6 +63,7 @@ class LinearStep final : public Step {
     return static_cast<double>(input_.layout.rows) * static_cast<double>(weights_.outputs()) *
            static_cast<double>(input_.layout.depth);
   }
+  double products() const noexcept override { return work(); }
   std::size_t weight_bytes() const noexcept override { return weights_.bytes(); }
 
   void run(const Frame& frame,
@@ -227,10 +228,11 @@ LinearInput prepare_rows(const StepRequest& request,
     input.slot = plan.add_buffer(layout.rows * layout.stored);
     input.scales = plan.add_buffer(layout.rows * sizeof(InputScale));
     plan.add_step(make_quantize_rows(from, input.slot, input.scales, input.layout),
-                  {from, input.slot, input.scales});
+                  {from, input.slot, input.scales},
+                  "quantize");
   } else if (layout.transposed || layout.stored != layout.depth) {
     input.slot = plan.add_buffer(layout.rows * layout.stored * sizeof(float));
-    plan.add_step(make_copy_rows(from, input.slot, layout), {from, input.slot});
+    plan.add_step(make_copy_rows(from, input.slot, layout), {from, input.slot}, "pad");
   }
   return input;
 }

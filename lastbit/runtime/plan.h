@@ -19,7 +19,8 @@ struct Plan {
   struct PlannedStep {
     std::unique_ptr<const Step> step;
     std::string node = {};  // what it is for
-    std::string op = {};
+    std::string kind = {};
+    std::size_t value_bytes = 0;     // of the buffers that it reads or writes
     std::size_t scratch_offset = 0;  // in the arena
     std::size_t scratch_stride = 0;  // bytes between two workers
   };

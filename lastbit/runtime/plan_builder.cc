@@ -47,12 +47,19 @@ void PlanBuilder::use(int slot, std::size_t step) {
   life.last = std::max(life.last, step);
 }
 
-void PlanBuilder::use_in_last_step(int slot) { use(slot, plan_.steps.size() - 1); }
+void PlanBuilder::use_in_last_step(int slot) {
+  use(slot, plan_.steps.size() - 1);
+  if (slot >= 0) plan_.steps.back().value_bytes += slots_[static_cast<std::size_t>(slot)].bytes;
+}
 
-void PlanBuilder::add_step(std::unique_ptr<const Step> step, std::initializer_list<int> slots) {
-  for (const int slot : slots) use(slot, plan_.steps.size());
+void PlanBuilder::add_step(std::unique_ptr<const Step> step,
+                           std::initializer_list<int> slots,
+                           std::string_view kind) {
   plan_.weight_bytes += step->weight_bytes();
-  plan_.steps.push_back({.step = std::move(step), .node = node_name_, .op = node_op_});
+  plan_.steps.push_back({.step = std::move(step),
+                         .node = node_name_,
+                         .kind = kind.empty() ? node_op_ : std::string(kind)});
+  for (const int slot : slots) use_in_last_step(slot);
 }
 
 void PlanBuilder::add_output(Port port, int slot) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lastbit/graph/graph.h"
@@ -29,7 +30,10 @@ class PlanBuilder {
   /// A slot of the arena that lives as long as steps use it.
   int add_buffer(std::size_t bytes);
   /// Appends a step. @param slots  all that it reads or writes; those below 0 are ignored.
-  void add_step(std::unique_ptr<const Step> step, std::initializer_list<int> slots);
+  /// @param kind  what it does, where that is not the node's operator.
+  void add_step(std::unique_ptr<const Step> step,
+                std::initializer_list<int> slots,
+                std::string_view kind = {});
   /// Says that the step added last uses this slot as well.
   void use_in_last_step(int slot);
   /// Makes `slot`, which holds `port`, an output. It lives to the end.

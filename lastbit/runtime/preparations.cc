@@ -38,14 +38,15 @@ Prepared Preparations::plane(const std::string& value,
   const std::size_t count = plane.batch * plane.height * plane.width * plane.channels;
   if (integers) {
     const int ranges = plan_.add_buffer(range_parts(count) * sizeof(Range));
-    plan_.add_step(make_range(slot, ranges, count), {slot, ranges});
+    plan_.add_step(make_range(slot, ranges, count), {slot, ranges}, "range");
     made.slot = plan_.add_buffer(plane.size());
     made.scale = plan_.add_buffer(sizeof(InputScale));
     plan_.add_step(make_quantize(slot, ranges, made.slot, made.scale, plane),
-                   {slot, ranges, made.slot, made.scale});
+                   {slot, ranges, made.slot, made.scale},
+                   "quantize");
   } else if (plane.size() != count || plane.stored % kGroupInputs != 0) {
     made.slot = plan_.add_buffer(plane.size() * sizeof(float));
-    plan_.add_step(make_pad(slot, made.slot, plane), {slot, made.slot});
+    plan_.add_step(make_pad(slot, made.slot, plane), {slot, made.slot}, "pad");
   }
   made_.insert_or_assign(key, made);
   return made;

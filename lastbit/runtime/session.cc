@@ -1,6 +1,7 @@
 #include "lastbit/runtime/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -86,12 +87,26 @@ class Session::Impl {
   std::unique_ptr<Impl> fork() const { return std::make_unique<Impl>(plan_, threads_, *kernels_); }
   const Plan& plan() const noexcept { return *plan_; }
 
+  const KernelSet& kernels() const noexcept { return *kernels_; }
+
   void run(std::span<const std::span<const float>> inputs,
-           std::span<const std::span<float>> outputs) {
+           std::span<const std::span<float>> outputs,
+           std::span<StepTime> times) {
+    using Clock = std::chrono::steady_clock;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       values_[static_cast<std::size_t>(plan_->input_slots[i])] = inputs[i].data();
     }
-    for (const Plan::PlannedStep& planned : plan_->steps) run_step(planned);
+    if (times.empty()) {
+      for (const Plan::PlannedStep& planned : plan_->steps) run_step(planned);
+    } else {
+      const auto start = Clock::now();
+      const auto now = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+      for (std::size_t i = 0; i < times.size(); ++i) {
+        times[i].begin = now();
+        run_step(plan_->steps[i]);
+        times[i].end = now();
+      }
+    }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const float* from = values_[static_cast<std::size_t>(plan_->output_slots[i])];
       std::copy_n(from, outputs[i].size(), outputs[i].data());
@@ -158,12 +173,38 @@ std::span<const Port> Session::outputs() const noexcept { return impl_->plan().o
 std::size_t Session::arena_bytes() const noexcept { return impl_->plan().arena_bytes; }
 std::size_t Session::weight_bytes() const noexcept { return impl_->plan().weight_bytes; }
 
+const char* Session::kernels() const noexcept { return impl_->kernels().name; }
+
+std::vector<StepInfo> Session::steps() const {
+  std::vector<StepInfo> result;
+  for (const Plan::PlannedStep& planned : impl_->plan().steps) {
+    result.push_back({.node = planned.node,
+                      .kind = planned.kind,
+                      .products = planned.step->products(),
+                      .weight_bytes = planned.step->weight_bytes(),
+                      .value_bytes = planned.value_bytes});
+  }
+  return result;
+}
+
 void Session::run(std::span<const std::span<const float>> inputs,
                   std::span<const std::span<float>> outputs) {
+  run(inputs, outputs, {});
+}
+
+void Session::run(std::span<const std::span<const float>> inputs,
+                  std::span<const std::span<float>> outputs,
+                  std::span<StepTime> times) {
   check_ports("input", this->inputs(), inputs);
   check_ports("output", this->outputs(), outputs);
+  if (!times.empty() && times.size() != impl_->plan().steps.size()) {
+    throw InputError(cat("[runtime] expected ",
+                         impl_->plan().steps.size(),
+                         " times, one a step, got ",
+                         times.size()));
+  }
   if (impl_->plan().activations == Activations::kInt8) check_finite(this->inputs(), inputs);
-  impl_->run(inputs, outputs);
+  impl_->run(inputs, outputs, times);
 }
 
 }  // namespace lastbit

@@ -33,6 +33,21 @@ struct Port {
   Shape shape;
 };
 
+/// A step of a run: an operator with what it takes along, or what makes its input ready.
+struct StepInfo {
+  std::string node;
+  std::string kind;       ///< The operator, or "relayout", "pad", "range" or "quantize".
+  double products = 0.0;  ///< Multiplications by weights.
+  std::size_t weight_bytes = 0;
+  std::size_t value_bytes = 0;  ///< Of the buffers that it reads or writes.
+};
+
+/// When a step ran, in seconds from the begin of the run.
+struct StepTime {
+  double begin = 0.0;
+  double end = 0.0;
+};
+
 /// A network ready to run. Everything is planned and allocated when it is made: `run` allocates
 /// nothing. Low-bit weights stay packed in memory and are read as codes.
 ///
@@ -58,6 +73,15 @@ class Session {
   ///     not finite.
   void run(std::span<const std::span<const float>> inputs,
            std::span<const std::span<float>> outputs);
+
+  /// The same, and notes when each step ran. @param times  (steps)
+  void run(std::span<const std::span<const float>> inputs,
+           std::span<const std::span<float>> outputs,
+           std::span<StepTime> times);
+  /// The steps of a run, in order.
+  std::vector<StepInfo> steps() const;
+  /// The kernels that run.
+  const char* kernels() const noexcept;
 
   /// Bytes of the arena and of the weights as they lie in memory.
   std::size_t arena_bytes() const noexcept;

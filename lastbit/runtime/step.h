@@ -45,6 +45,9 @@ class Step {
   virtual std::size_t units() const noexcept = 0;
   /// Multiplications, or what takes as long; decides whether threads are worth waking.
   virtual double work() const noexcept = 0;
+  /// Multiplications of weights that the network asks for, without those by which blocks are filled
+  /// up.
+  virtual double products() const noexcept { return 0.0; }
   /// Floats of scratch that each worker needs.
   virtual std::size_t scratch_floats() const noexcept { return 0; }
   /// Bytes of the weights that the step keeps for itself.
