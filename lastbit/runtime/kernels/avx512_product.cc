@@ -77,10 +77,13 @@ inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
 
 void set_avx512_products(KernelSet& set) noexcept {
   set.tile_float = tile_float;
+  set.vector_float = vector_float;
   set.finish_float = finish_float;
   set.finish_int8 = finish_int8;
   set.range = range;
   set.quantize = quantize;
+  // Without VNNI there is little to gain from longer vectors; every such processor has AVX2.
+  set_avx2_int8(set);
 }
 
 }  // namespace lastbit

@@ -17,7 +17,9 @@ const KernelSet& avx512_kernels() noexcept;
 /// The same with VNNI.
 const KernelSet& avx512vnni_kernels() noexcept;
 
-// The part of a set that lies in the file <name>_product.cc.
+// The part of a set that lies in the file <name>_product.cc or _int8.cc.
+void set_avx2_products(KernelSet& set) noexcept;
+void set_avx2_int8(KernelSet& set) noexcept;
 void set_avx512_products(KernelSet& set) noexcept;
 #endif
 
