@@ -6,6 +6,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/runtime/kernels/find.h"
 #include "lastbit/runtime/plan.h"
 #include "lastbit/runtime/workers.h"
 
@@ -29,17 +30,6 @@ std::unique_ptr<std::byte, ArenaDelete> make_arena(std::size_t bytes) {
     throw WorkError(cat("[runtime] no memory for an arena of ", bytes, " bytes"));
   }
   return std::unique_ptr<std::byte, ArenaDelete>(static_cast<std::byte*>(memory));
-}
-
-const KernelSet& find_kernels(const std::string& name) {
-  const std::span<const KernelSet* const> sets = runnable_kernels();
-  if (name == "fastest") return *sets.front();
-  std::vector<std::string> known = {"fastest"};
-  for (const KernelSet* set : sets) {
-    if (name == set->name) return *set;
-    known.emplace_back(set->name);
-  }
-  throw InputError(cat("[runtime] the kernels are '", name, "', expected one of ", join(known)));
 }
 
 template <typename Spans>
