@@ -19,7 +19,6 @@ using Word = std::uint32_t __attribute__((vector_size(kWordBytes)));
 constexpr std::size_t kNibbles = 8;  // of a lane
 // Words between two changes of tables, which then take 16 KiB.
 constexpr std::size_t kStretch = 32;
-constexpr std::size_t kPrefetch = 4096;
 
 inline Vec load(const float* from) noexcept {
   Vec v;
@@ -31,6 +30,17 @@ inline void store(float* to, Vec v) noexcept { __builtin_memcpy(to, &v, sizeof(v
 
 inline Vec look_up(Word codes, Vec table) noexcept {
   return _mm512_maskz_permutexvar_ps(0xFFFF, reinterpret_cast<__m512i>(codes), table);
+}
+
+// Lanes whose lowest bits are those from `shift` on, the others anything. Units that multiply have
+// time, those that shift also look up: a product with 2^(16 - n) of which the upper half is kept
+// moves 16 bits n down.
+inline Word moved(Word codes, unsigned shift) noexcept {
+  const Word half = shift < 16 ? codes : codes >> 16U;
+  if (shift % 16 == 0) return half;
+  const Word factor = Word{} + (1U << (16 - shift % 16));
+  return reinterpret_cast<Word>(
+      _mm512_mulhi_epu16(reinterpret_cast<__m512i>(half), reinterpret_cast<__m512i>(factor)));
 }
 
 inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm512_fmadd_ps(a, b, c); }
@@ -69,6 +79,7 @@ template <std::size_t Width>
 inline void add_stretch(const float* tables,
                         std::size_t count,
                         const std::uint8_t* words,
+                        std::size_t stride,
                         bool first,
                         float* out) noexcept {
   constexpr std::size_t kParts = 4;
@@ -80,7 +91,7 @@ inline void add_stretch(const float* tables,
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < Width; ++v) {
       __builtin_memcpy(&codes[v], words, kWordBytes);
-      __builtin_prefetch(words + kPrefetch);
+      __builtin_prefetch(words + stride);
       words += kWordBytes;
     }
 #pragma GCC unroll 8
@@ -90,9 +101,9 @@ inline void add_stretch(const float* tables,
 #pragma GCC unroll 2
       for (std::size_t v = 0; v < Width; ++v) {
         Vec& sum = sums[n % kParts][v];
-        const Vec found = look_up(codes[v] >> shift, table);
+        const Vec found = look_up(moved(codes[v], shift), table);
         // Sums and lookups are done by the same units, products by others.
-        sum = n % 2 == 0 ? multiply_add(found, one, sum) : sum + found;
+        sum = n % 4 == 0 ? multiply_add(found, one, sum) : sum + found;
       }
     }
     tables += kNibbles * kWordOutputs;
@@ -122,7 +133,8 @@ inline void vector_blocks(const float* x,
     make_tables<Bits>(x + group * kGroupInputs, groups - group, count, weights.table, tables);
     const std::uint8_t* const at = weights.words + from * Width * kWordBytes;
     for (std::size_t b = 0; b < blocks; ++b) {
-      add_stretch<Width>(tables, count, at + b * stride, from == 0, out + b * Width * kWordOutputs);
+      add_stretch<Width>(
+          tables, count, at + b * stride, stride, from == 0, out + b * Width * kWordOutputs);
     }
   }
 }
