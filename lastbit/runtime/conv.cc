@@ -12,7 +12,8 @@
 namespace lastbit {
 namespace {
 
-// Results are cut into tiles of neighbouring pixels, of sizes that differ by one at most.
+// The results of a sample are cut into tiles of neighbouring pixels, of sizes that differ by one at
+// most.
 class ConvStep final : public Step {
  public:
   ConvStep(const StepRequest& request,
@@ -27,18 +28,20 @@ class ConvStep final : public Step {
         residual_(request.fused.residual.slot),
         output_(request.output.slot),
         products_(static_cast<double>(element_count(request.inputs[1].shape)) *
-                  static_cast<double>(shape.pixels())),
+                  static_cast<double>(shape.batch * shape.pixels())),
         group_inputs_(shape.group_inputs()),
         group_outputs_(shape.group_outputs()),
+        batch_(shape.batch),
+        sample_(input.plane.size() / shape.batch),
         windows_(shape.windows(input.plane)),
         offsets_(shape.offsets(input.plane)),
         tiles_((windows_.size() + kTileRows - 1) / kTileRows) {}
 
   std::size_t units() const noexcept override {
-    return weights_.size() * weights_.front().blocks() * tiles_;
+    return weights_.size() * weights_.front().blocks() * batch_ * tiles_;
   }
   double work() const noexcept override {
-    return static_cast<double>(windows_.size()) *
+    return static_cast<double>(batch_ * windows_.size()) *
            static_cast<double>(weights_.size() * group_outputs_) *
            static_cast<double>(offsets_.size() * kGroupInputs);
   }
@@ -49,36 +52,38 @@ class ConvStep final : public Step {
     return bytes;
   }
 
-  // Unit = (group, block of channels, tile), the tile running fastest, so that the weights of a
-  // block stay in the nearest cache.
+  // Unit = (group, block of channels, sample, tile), the tile running fastest, so that the weights
+  // of a block stay in the nearest cache.
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
     const std::size_t blocks = weights_.front().blocks();
+    const std::size_t channels = weights_.size() * group_outputs_;
     for (std::size_t unit = begin; unit < end; ++unit) {
-      const std::size_t group = unit / tiles_ / blocks;
-      const std::size_t block = unit / tiles_ % blocks;
+      Place at;
       const std::size_t tile = unit % tiles_;
-      const std::size_t first = windows_.size() * tile / tiles_;
-      const std::size_t count = windows_.size() * (tile + 1) / tiles_ - first;
-      const std::size_t channel = group * group_outputs_ + block * kBlockOutputs;
-      const std::size_t channels = weights_.size() * group_outputs_;
-      const ProductWeights& weights = weights_[group];
-      const WeightBlock words = weights.block(block);
-      Finish finish{.count = count,
-                    .outputs = weights.outputs_of(block),
+      at.first = windows_.size() * tile / tiles_;
+      at.sample = unit / tiles_ % batch_;
+      at.block = unit / tiles_ / batch_ % blocks;
+      at.group = unit / tiles_ / batch_ / blocks;
+      const ProductWeights& weights = weights_[at.group];
+      const WeightBlock words = weights.block(at.block);
+      const std::size_t channel = at.group * group_outputs_ + at.block * kBlockOutputs;
+      const std::size_t out = (at.sample * windows_.size() + at.first) * channels + channel;
+      Finish finish{.count = windows_.size() * (tile + 1) / tiles_ - at.first,
+                    .outputs = weights.outputs_of(at.block),
                     .sums_stride = static_cast<std::size_t>(words.width) * kWordOutputs,
                     .scale = affine_.scale.data() + channel,
                     .bias = affine_.shift.data() + channel,
                     .stride = channels,
                     .activation = activation_,
-                    .out = frame.write(output_) + first * channels + channel};
-      if (residual_ >= 0) finish.residual = frame.read(residual_) + first * channels + channel;
+                    .out = frame.write(output_) + out};
+      if (residual_ >= 0) finish.residual = frame.read(residual_) + out;
       if (input_scale_ >= 0) {
-        multiply_integers(frame, words, group, first, finish, weights, block * kBlockOutputs);
+        multiply_integers(frame, words, at, finish);
       } else {
-        multiply_floats(frame, words, group, first, finish);
+        multiply_floats(frame, words, at, finish);
       }
     }
   }
@@ -92,46 +97,49 @@ class ConvStep final : public Step {
     return result;
   }
 
+  // Of a tile.
+  struct Place {
+    std::size_t group = 0;
+    std::size_t block = 0;
+    std::size_t sample = 0;
+    std::size_t first = 0;  // pixel of the sample's results
+  };
+
   template <typename Input>
   void point(const Input* from,
-             std::size_t group,
-             std::size_t first,
+             const Place& at,
              std::size_t count,
              const Input** rows) const noexcept {
-    for (std::size_t r = 0; r < count; ++r) {
-      rows[r] = from + static_cast<std::size_t>(windows_[first + r]) + group * group_inputs_;
-    }
+    from += at.sample * sample_ + at.group * group_inputs_;
+    for (std::size_t r = 0; r < count; ++r) rows[r] = from + windows_[at.first + r];
   }
 
   void multiply_floats(const Frame& frame,
                        const WeightBlock& words,
-                       std::size_t group,
-                       std::size_t first,
+                       const Place& at,
                        const Finish& finish) const noexcept {
     const float* rows[kTileRows];
     alignas(64) float sums[kTileRows * kBlockOutputs];
-    point(frame.read(input_), group, first, finish.count, rows);
+    point(frame.read(input_), at, finish.count, rows);
     frame.kernels->tile_float({rows, finish.count, offsets_.data(), offsets_.size()}, words, sums);
     frame.kernels->finish_float(sums, finish);
   }
 
   void multiply_integers(const Frame& frame,
                          const WeightBlock& words,
-                         std::size_t group,
-                         std::size_t first,
-                         const Finish& finish,
-                         const ProductWeights& weights,
-                         std::size_t output) const noexcept {
+                         const Place& at,
+                         const Finish& finish) const noexcept {
     const std::uint8_t* rows[kTileRows];
     alignas(64) std::int32_t sums[kTileRows * kBlockOutputs];
     std::int32_t zeros[kBlockOutputs];
-    const auto* scale = frame.read_as<InputScale>(input_scale_);
+    const ProductWeights& weights = weights_[at.group];
+    const InputScale& scale = frame.read_as<InputScale>(input_scale_)[at.sample];
     for (std::size_t o = 0; o < finish.outputs; ++o) {
-      zeros[o] = scale->zero * weights.level_sum(output + o);
+      zeros[o] = scale.zero * weights.level_sum(at.block * kBlockOutputs + o);
     }
-    point(frame.read_as<std::uint8_t>(input_), group, first, finish.count, rows);
+    point(frame.read_as<std::uint8_t>(input_), at, finish.count, rows);
     frame.kernels->tile_int8({rows, finish.count, offsets_.data(), offsets_.size()}, words, sums);
-    frame.kernels->finish_int8(sums, zeros, scale->scale * weights.unit(), finish);
+    frame.kernels->finish_int8(sums, zeros, scale.scale * weights.unit(), finish);
   }
 
   std::vector<ProductWeights> weights_;  // (groups)
@@ -144,7 +152,9 @@ class ConvStep final : public Step {
   double products_;
   std::size_t group_inputs_;
   std::size_t group_outputs_;
-  std::vector<std::int32_t> windows_;  // (pixels)
+  std::size_t batch_;
+  std::size_t sample_;                 // values of a sample of the input
+  std::vector<std::int32_t> windows_;  // (pixels of a sample)
   std::vector<std::int32_t> offsets_;  // (groups of four inputs)
   std::size_t tiles_;
 };

@@ -33,7 +33,7 @@ ConvShape::ConvShape(const Node& node, const Shape& input, const Shape& weights)
   x = axes[1];
 }
 
-std::size_t ConvShape::pixels() const noexcept { return batch * size_of(y.output * x.output); }
+std::size_t ConvShape::pixels() const noexcept { return size_of(y.output * x.output); }
 
 bool ConvShape::joins_columns() const noexcept {
   const std::size_t columns = size_of(x.kernel);
@@ -67,14 +67,11 @@ Plane ConvShape::plane() const noexcept {
 std::vector<std::int32_t> ConvShape::windows(const Plane& plane) const {
   std::vector<std::int32_t> result;
   result.reserve(pixels());
-  for (std::size_t sample = 0; sample < batch; ++sample) {
-    for (std::ptrdiff_t oy = 0; oy < y.output; ++oy) {
-      for (std::ptrdiff_t ox = 0; ox < x.output; ++ox) {
-        const std::size_t row = size_of(y.position(oy, 0) + static_cast<std::ptrdiff_t>(plane.top));
-        const std::size_t column =
-            size_of(x.position(ox, 0) + static_cast<std::ptrdiff_t>(plane.left));
-        result.push_back(static_cast<std::int32_t>(plane.at(sample, row, column)));
-      }
+  for (std::ptrdiff_t oy = 0; oy < y.output; ++oy) {
+    for (std::ptrdiff_t ox = 0; ox < x.output; ++ox) {
+      const std::ptrdiff_t row = y.position(oy, 0) + static_cast<std::ptrdiff_t>(plane.top);
+      const std::ptrdiff_t column = x.position(ox, 0) + static_cast<std::ptrdiff_t>(plane.left);
+      result.push_back(static_cast<std::int32_t>(plane.at(0, size_of(row), size_of(column))));
     }
   }
   return result;

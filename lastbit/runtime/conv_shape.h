@@ -24,7 +24,7 @@ struct ConvShape {
 
   std::size_t group_inputs() const noexcept { return in_channels / groups; }
   std::size_t group_outputs() const noexcept { return out_channels / groups; }
-  /// Pixels of the result, of the whole batch.
+  /// Pixels of a sample's result.
   std::size_t pixels() const noexcept;
   /// One filter a channel.
   bool depthwise() const noexcept {
@@ -37,7 +37,8 @@ struct ConvShape {
 
   /// The form in which the input is read, with the border that this convolution needs.
   Plane plane() const noexcept;
-  /// Where the window of each result begins in `plane`, whose border may be wider. (pixels)
+  /// Where the window of each result of a sample begins in `plane`, whose border may be wider,
+  /// counted from the sample's begin. (pixels)
   std::vector<std::int32_t> windows(const Plane& plane) const;
   /// Where the groups of four inputs lie, counted from the window's begin.
   std::vector<std::int32_t> offsets(const Plane& plane) const;

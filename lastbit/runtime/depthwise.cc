@@ -52,6 +52,8 @@ class DepthwiseStep final : public Step {
         output_(request.output.slot),
         channels_(shape.out_channels),
         row_(static_cast<std::size_t>(shape.x.output)),
+        batch_(shape.batch),
+        sample_(input.plane.size() / shape.batch),
         windows_(shape.windows(input.plane)) {
     const std::vector<float> weights = constant_floats(request.inputs[1]);
     const std::size_t taps = weights.size() / channels_;
@@ -73,10 +75,10 @@ class DepthwiseStep final : public Step {
     }
   }
 
-  std::size_t units() const noexcept override { return windows_.size() / row_; }
+  std::size_t units() const noexcept override { return batch_ * windows_.size() / row_; }
   double work() const noexcept override { return products(); }
   double products() const noexcept override {
-    return static_cast<double>(windows_.size()) * static_cast<double>(weights_.size());
+    return static_cast<double>(batch_ * windows_.size()) * static_cast<double>(weights_.size());
   }
   std::size_t weight_bytes() const noexcept override {
     return (weights_.size() + affine_.shift.size()) * sizeof(float);
@@ -89,8 +91,12 @@ class DepthwiseStep final : public Step {
     const float* input = frame.read(input_);
     for (std::size_t p = begin * row_; p < end * row_; ++p) {
       float* out = frame.write(output_) + p * channels_;
-      filter_pixel(
-          input + windows_[p], offsets_.data(), offsets_.size(), weights_.data(), channels_, out);
+      filter_pixel(input + p / windows_.size() * sample_ + windows_[p % windows_.size()],
+                   offsets_.data(),
+                   offsets_.size(),
+                   weights_.data(),
+                   channels_,
+                   out);
       for (std::size_t c = 0; c < channels_; c += kBlockOutputs) {
         finish(frame, p, c, out + c);
       }
@@ -117,8 +123,10 @@ class DepthwiseStep final : public Step {
   int residual_;
   int output_;
   std::size_t channels_;
-  std::size_t row_;                    // pixels
-  std::vector<std::int32_t> windows_;  // (pixels)
+  std::size_t row_;  // pixels
+  std::size_t batch_;
+  std::size_t sample_;                 // values of a sample of the input
+  std::vector<std::int32_t> windows_;  // (pixels of a sample)
   std::vector<std::int32_t> offsets_;  // (taps)
   std::vector<float> weights_;         // (taps, channels)
 };

@@ -35,16 +35,16 @@ Prepared Preparations::plane(const std::string& value,
   const auto border = borders_.find(value);
   if (border != borders_.end()) widen(made.plane, border->second);
   const Plane& plane = made.plane;
-  const std::size_t count = plane.batch * plane.height * plane.width * plane.channels;
+  const std::size_t count = plane.height * plane.width * plane.channels;
   if (integers) {
-    const int ranges = plan_.add_buffer(range_parts(count) * sizeof(Range));
-    plan_.add_step(make_range(slot, ranges, count), {slot, ranges}, "range");
+    const int ranges = plan_.add_buffer(plane.batch * range_parts(count) * sizeof(Range));
+    plan_.add_step(make_range(slot, ranges, plane.batch, count), {slot, ranges}, "range");
     made.slot = plan_.add_buffer(plane.size());
-    made.scale = plan_.add_buffer(sizeof(InputScale));
+    made.scale = plan_.add_buffer(plane.batch * sizeof(InputScale));
     plan_.add_step(make_quantize(slot, ranges, made.slot, made.scale, plane),
                    {slot, ranges, made.slot, made.scale},
                    "quantize");
-  } else if (plane.size() != count || plane.stored % kGroupInputs != 0) {
+  } else if (plane.size() != plane.batch * count || plane.stored % kGroupInputs != 0) {
     made.slot = plan_.add_buffer(plane.size() * sizeof(float));
     plan_.add_step(make_pad(slot, made.slot, plane), {slot, made.slot}, "pad");
   }

@@ -70,27 +70,30 @@ class PadStep final : public Step {
 
 class RangeStep final : public Step {
  public:
-  RangeStep(int input, int ranges, std::size_t count)
-      : input_(input), ranges_(ranges), count_(count) {}
+  RangeStep(int input, int ranges, std::size_t batch, std::size_t count)
+      : input_(input), ranges_(ranges), batch_(batch), count_(count) {}
 
-  std::size_t units() const noexcept override { return range_parts(count_); }
-  double work() const noexcept override { return static_cast<double>(count_); }
+  std::size_t units() const noexcept override { return batch_ * range_parts(count_); }
+  double work() const noexcept override { return static_cast<double>(batch_ * count_); }
 
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
+    const std::size_t parts = range_parts(count_);
     for (std::size_t unit = begin; unit < end; ++unit) {
-      const std::size_t first = unit * kRangePart;
+      const float* sample = frame.read(input_) + unit / parts * count_;
+      const std::size_t first = unit % parts * kRangePart;
       frame.write_as<Range>(ranges_)[unit] =
-          frame.kernels->range(frame.read(input_) + first, std::min(kRangePart, count_ - first));
+          frame.kernels->range(sample + first, std::min(kRangePart, count_ - first));
     }
   }
 
  private:
   int input_;
   int ranges_;
-  std::size_t count_;
+  std::size_t batch_;
+  std::size_t count_;  // floats of a sample
 };
 
 class QuantizeStep final : public Step {
@@ -105,9 +108,24 @@ class QuantizeStep final : public Step {
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
+    const std::size_t rows = plane_.rows();
+    for (std::size_t first = begin; first < end;) {
+      const std::size_t sample = first / rows;
+      const std::size_t last = std::min(end, (sample + 1) * rows);
+      quantize_rows(frame, sample, first, last);
+      first = last;
+    }
+  }
+
+ private:
+  // Rows of one sample.
+  void quantize_rows(const Frame& frame,
+                     std::size_t sample,
+                     std::size_t begin,
+                     std::size_t end) const noexcept {
     Quantization quantization;
-    const InputScale scale = input_scale(whole_range(frame), quantization);
-    if (begin == 0) *frame.write_as<InputScale>(scale_) = scale;
+    const InputScale scale = input_scale(whole_range(frame, sample), quantization);
+    if (begin == sample * plane_.rows()) frame.write_as<InputScale>(scale_)[sample] = scale;
     const float* from = frame.read(input_);
     write_rows(plane_,
                begin,
@@ -119,12 +137,10 @@ class QuantizeStep final : public Step {
                });
   }
 
- private:
-  Range whole_range(const Frame& frame) const noexcept {
-    const Range* parts = frame.read_as<Range>(ranges_);
+  Range whole_range(const Frame& frame, std::size_t sample) const noexcept {
+    const std::size_t count = range_parts(plane_.height * plane_.width * plane_.channels);
+    const Range* parts = frame.read_as<Range>(ranges_) + sample * count;
     Range whole = parts[0];
-    const std::size_t count =
-        range_parts(plane_.batch * plane_.height * plane_.width * plane_.channels);
     for (std::size_t i = 1; i < count; ++i) {
       whole.least = std::min(whole.least, parts[i].least);
       whole.most = std::max(whole.most, parts[i].most);
@@ -242,8 +258,11 @@ std::unique_ptr<const Step> make_pad(int input, int output, const Plane& plane) 
   return std::make_unique<PadStep>(input, output, plane);
 }
 
-std::unique_ptr<const Step> make_range(int input, int ranges, std::size_t count) {
-  return std::make_unique<RangeStep>(input, ranges, count);
+std::unique_ptr<const Step> make_range(int input,
+                                       int ranges,
+                                       std::size_t batch,
+                                       std::size_t count) {
+  return std::make_unique<RangeStep>(input, ranges, batch, count);
 }
 
 std::unique_ptr<const Step> make_quantize(

@@ -45,11 +45,13 @@ InputScale input_scale(Range range, Quantization& quantization) noexcept;
 /// Copies floats into a plane.
 std::unique_ptr<const Step> make_pad(int input, int output, const Plane& plane);
 
-/// Range of a value's `count` floats, in parts: `ranges` receives range_parts(count) of them.
+/// The range of each sample of a value, in parts: `ranges` receives (batch, range_parts(count)) of
+/// them. @param count  floats of a sample
 std::size_t range_parts(std::size_t count) noexcept;
-std::unique_ptr<const Step> make_range(int input, int ranges, std::size_t count);
+std::unique_ptr<const Step> make_range(int input, int ranges, std::size_t batch, std::size_t count);
 
-/// Makes the integers of a plane, its border and gaps at zero, and their InputScale.
+/// Makes the integers of a plane, its border and gaps at zero, and an InputScale a sample, so that
+/// a sample's results do not depend on the others.
 std::unique_ptr<const Step> make_quantize(
     int input, int ranges, int output, int scale, const Plane& plane);
 

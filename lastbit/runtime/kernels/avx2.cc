@@ -81,6 +81,7 @@ const KernelSet& avx2_kernels() noexcept {
     set.dot_codes = dot_codes;
     set.decode = decode;
     set.activate = activate;
+    set_avx2_products(set);
     return set;
   }();
   return kSet;

@@ -73,14 +73,28 @@ inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
 
 #include "lastbit/runtime/kernels/product_body.h"
 
+void any_vector_float(const float* x,
+                      std::size_t groups,
+                      const WeightBlock& weights,
+                      std::size_t blocks,
+                      float* out) noexcept {
+  if (weights.words != nullptr && weights.bits <= 2) {
+    return avx512_few_bits(x, groups, weights, blocks, out);
+  }
+  vector_float(x, groups, weights, blocks, out);
+}
+
 }  // namespace
 
 void set_avx512_products(KernelSet& set) noexcept {
   set.tile_float = tile_float;
+  set.vector_float = any_vector_float;
   set.finish_float = finish_float;
   set.finish_int8 = finish_int8;
   set.range = range;
   set.quantize = quantize;
+  // Without VNNI there is little to gain from longer vectors; every such processor has AVX2.
+  set_avx2_int8(set);
 }
 
 }  // namespace lastbit

@@ -153,6 +153,7 @@ inline void tile_sums(const Tile<std::uint8_t>& tile,
     offsets += kStep;
     words += kStep / kFields * Width * kWordBytes;
   }
+#pragma GCC unroll 1
   for (std::size_t g = 0; g < rest; ++g) {
     const auto offset = static_cast<std::size_t>(offsets[g]);
     Word w[Width];
@@ -250,6 +251,7 @@ inline void vector_rest(const std::int8_t* x,
                         Sums (&totals)[Width]) noexcept {
   constexpr std::size_t kFields = 8 / Bits;
   constexpr std::uint32_t kLowest = 0x01010101U * ((1U << Bits) - 1U);
+#pragma GCC unroll 1
   for (std::size_t g = 0; g < groups; ++g) {
     const Word inputs = splat_inputs(x + g * kGroupInputs);
 #pragma GCC unroll 2

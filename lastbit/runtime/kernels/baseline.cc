@@ -53,6 +53,7 @@ const KernelSet& baseline_kernels() noexcept {
     set.dot_codes = dot_codes;
     set.decode = decode;
     set.activate = activate;
+    set_baseline_products(set);
     return set;
   }();
   return kSet;

@@ -177,6 +177,69 @@ inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, floa
   for (; v < vectors; ++v) float_columns<1>(tile, weights, v, out, stride);
 }
 
+// Each of the inputs of a group has sums of its own: no product waits for the last one.
+template <std::size_t Vectors, typename Reader>
+inline void vector_sums(const float* x, std::size_t groups, Reader weights, float* out) noexcept {
+  Vec sums[Vectors][kGroupInputs] = {};
+  for (std::size_t g = 0; g < groups;) {
+    weights.next();
+    const std::size_t rest = groups - g;
+    const std::size_t end = g + (rest < weights.fields ? rest : weights.fields);
+    for (; g < end; ++g) {
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < kGroupInputs; ++i) {
+        const Vec input = splat(x[g * kGroupInputs + i]);
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < Vectors; ++v) {
+          sums[v][i] = multiply_add(input, weights.get(v, i), sums[v][i]);
+        }
+      }
+      weights.advance();
+    }
+  }
+#pragma GCC unroll 4
+  for (std::size_t v = 0; v < Vectors; ++v) {
+    store(out + v * kLanes, (sums[v][0] + sums[v][1]) + (sums[v][2] + sums[v][3]));
+  }
+}
+
+template <std::size_t Vectors>
+inline void vector_column(const float* x,
+                          std::size_t groups,
+                          const WeightBlock& w,
+                          std::size_t vector,
+                          float* out) noexcept {
+  if (w.words == nullptr) {
+    vector_sums<Vectors>(x, groups, FloatReader<Vectors>(w, vector), out);
+  } else if (w.bits == 8) {
+    vector_sums<Vectors>(x, groups, CodeReader<8, Vectors>(w, vector), out);
+  } else if (w.bits == 4) {
+    vector_sums<Vectors>(x, groups, CodeReader<4, Vectors>(w, vector), out);
+  } else {
+    vector_sums<Vectors>(x, groups, CodeReader<2, Vectors>(w, vector), out);
+  }
+}
+
+inline void vector_float(const float* x,
+                         std::size_t groups,
+                         const WeightBlock& weights,
+                         std::size_t blocks,
+                         float* out) noexcept {
+  const auto width = static_cast<std::size_t>(weights.width);
+  const std::size_t vectors = width * kWordVectors;
+  WeightBlock block = weights;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    std::size_t v = 0;
+    for (; v + kTileVectors <= vectors; v += kTileVectors) {
+      vector_column<kTileVectors>(x, groups, block, v, out + v * kLanes);
+    }
+    for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+    if (block.words != nullptr) block.words += block_bytes(groups, block.bits, block.width);
+    if (block.floats != nullptr) block.floats += groups * kGroupInputs * width * kWordOutputs;
+    out += width * kWordOutputs;
+  }
+}
+
 struct Identity {
   Vec operator()(Vec x) const noexcept { return x; }
 };

@@ -9,6 +9,13 @@ namespace lastbit {
 /// Vectors of four floats, which every processor in use has.
 const KernelSet& baseline_kernels() noexcept;
 
+/// KernelSet::vector_float.
+using VectorFloat =
+    void(const float*, std::size_t, const WeightBlock&, std::size_t, float*) noexcept;
+
+// Parts of sets, each in the file <name>_product.cc or _int8.cc.
+void set_baseline_products(KernelSet& set) noexcept;
+
 #if defined(__x86_64__)
 /// AVX2 with FMA.
 const KernelSet& avx2_kernels() noexcept;
@@ -17,8 +24,11 @@ const KernelSet& avx512_kernels() noexcept;
 /// The same with VNNI.
 const KernelSet& avx512vnni_kernels() noexcept;
 
-// The part of a set that lies in the file <name>_product.cc.
+void set_avx2_products(KernelSet& set) noexcept;
+void set_avx2_int8(KernelSet& set) noexcept;
 void set_avx512_products(KernelSet& set) noexcept;
+/// For words of codes of 1 or 2 bits alone.
+VectorFloat avx512_few_bits;
 #endif
 
 }  // namespace lastbit

@@ -1,0 +1,105 @@
+#include <cstdint>
+#include <immintrin.h>
+
+#include "lastbit/runtime/kernels/sets.h"
+
+#pragma GCC target("avx2,fma")
+
+namespace lastbit {
+namespace {
+
+constexpr std::size_t kLanes = 8;
+using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
+using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+constexpr std::size_t kTileSums = 4;
+constexpr std::size_t kTileVectors = 2;
+
+inline __m256i mask_of(std::size_t count) noexcept {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
+}
+
+inline Vec splat(float x) noexcept { return _mm256_set1_ps(x); }
+inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm256_fmadd_ps(a, b, c); }
+
+inline Vec load_part(const float* from, std::size_t count) noexcept {
+  return _mm256_maskload_ps(from, mask_of(count));
+}
+
+inline IntVec load_part(const std::int32_t* from, std::size_t count) noexcept {
+  return reinterpret_cast<IntVec>(_mm256_maskload_epi32(from, mask_of(count)));
+}
+
+inline void store_part(float* to, Vec v, std::size_t count) noexcept {
+  _mm256_maskstore_ps(to, mask_of(count), v);
+}
+
+inline Vec lesser(Vec a, Vec b) noexcept { return _mm256_min_ps(a, b); }
+inline Vec greater(Vec a, Vec b) noexcept { return _mm256_max_ps(a, b); }
+
+inline Vec round_even(Vec x) noexcept {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
+  const auto all = reinterpret_cast<__m256i>(v);
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  const __m128i bytes = _mm_packus_epi16(words, words);
+  __builtin_memcpy(to, &bytes, kLanes);
+}
+
+// A permutation looks at the lowest three bits of an index alone, and levels repeat.
+template <int Bits>
+struct Table {
+  Vec levels;
+  explicit Table(const float* table) noexcept { __builtin_memcpy(&levels, table, sizeof(levels)); }
+};
+
+template <>
+struct Table<4> {
+  Vec low;
+  Vec high;
+  explicit Table(const float* table) noexcept {
+    __builtin_memcpy(&low, table, sizeof(low));
+    __builtin_memcpy(&high, table + kLanes, sizeof(high));
+  }
+};
+
+template <>
+struct Table<8> {
+  const float* levels;
+  explicit Table(const float* table) noexcept : levels(table) {}
+};
+
+template <int Bits>
+inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
+  const auto index = reinterpret_cast<__m256i>(codes);
+  if constexpr (Bits == 8) {
+    return _mm256_i32gather_ps(
+        table.levels, reinterpret_cast<__m256i>(codes & 255U), sizeof(float));
+  } else if constexpr (Bits == 4) {
+    const Vec low = _mm256_permutevar8x32_ps(table.low, index);
+    const Vec high = _mm256_permutevar8x32_ps(table.high, index);
+    return _mm256_blendv_ps(low, high, reinterpret_cast<__m256>(codes << 28U));
+  } else {
+    return _mm256_permutevar8x32_ps(table.levels, index);
+  }
+}
+
+#include "lastbit/runtime/kernels/product_body.h"
+
+}  // namespace
+
+void set_avx2_products(KernelSet& set) noexcept {
+  set.tile_float = tile_float;
+  set.vector_float = vector_float;
+  set.finish_float = finish_float;
+  set.finish_int8 = finish_int8;
+  set.range = range;
+  set.quantize = quantize;
+  set_avx2_int8(set);
+}
+
+}  // namespace lastbit
