@@ -21,15 +21,10 @@ enum class Activations : std::uint8_t {
 struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
   int threads = 1;         ///< Results do not depend on it.
-<<<<<<< HEAD
   Activations activations = Activations::kFloat;
-  /// Instruction set: "avx512", "avx2", "baseline" or "scalar" (plain loops, the definition of the
-  /// others, slow), as far as this processor has it. Results differ in the last bits.
-=======
   /// Instruction set: "avx512vnni", "avx512", "avx2", "baseline" or "scalar" (plain loops, the
   /// definition of the others, slow), as far as this processor has it. For "fastest" the
   /// environment variable LASTBIT_KERNELS may name one. Results differ in the last bits.
->>>>>>> kern4
   std::string kernels = "fastest";
 };
 
