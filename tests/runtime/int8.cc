@@ -39,7 +39,7 @@ std::vector<float> rounded(std::span<const float> values) {
   return result;
 }
 
-// Runs a graph of one product. Rows of matrices have a scale each, other inputs one.
+// Runs a graph of one product. Each row of a matrix, or sample of a plane, has a scale of its own.
 void expect_rounded_product(const Graph& graph, const std::vector<float>& input, std::size_t rows) {
   Session session(graph, kInt8);
   const auto got = reference::run(session, {input});
@@ -76,7 +76,7 @@ TEST(Int8, ConvolutionsMultiplyRoundedInputsExactly) {
     const auto group = std::get<std::int64_t>(one.graph.nodes[0].attributes.at("group"));
     const Shape& weights = shape_of(*graph.find_initializer("w"));
     if (group > 1 && weights[1] == 1 && weights[0] == group) continue;
-    expect_rounded_product(graph, input, 1);
+    expect_rounded_product(graph, input, static_cast<std::size_t>(probe.inputs()[0].shape[0]));
     if (testing::Test::HasFatalFailure()) return;
   }
 }
