@@ -3,6 +3,7 @@
 // namespace and under its own target options, after it has defined
 //   kLanes, Vec, IntVec, UintVec  vectors of as many floats and 32-bit integers;
 //   kTileSums, kTileVectors       the rows and vectors of sums that fill the registers;
+//   kFewRegisters                 whether there are 16 of them;
 //   load_part, store_part         vectors of which only the first few lanes are touched;
 //   multiply_add                  a * b + c, said outright, since compilers fuse some products and
 //                                 not others, and bits must not depend on the tile;
@@ -76,14 +77,14 @@ struct FloatReader {
 };
 
 // Rows x Vectors sums stay in registers while k runs.
-template <std::size_t Rows, std::size_t Vectors, typename Reader>
-inline void float_sums(const float* const* rows,
+template <std::size_t Rows, std::size_t Vectors, typename Input, typename Reader>
+inline void float_sums(const Input* const* rows,
                        const std::int32_t* offsets,
                        std::size_t groups,
                        Reader weights,
                        float* out,
                        std::size_t stride) noexcept {
-  const float* x[Rows];
+  const Input* x[Rows];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Rows; ++r) x[r] = rows[r];
   Vec sums[Rows][Vectors] = {};
@@ -95,12 +96,14 @@ inline void float_sums(const float* const* rows,
       const auto offset = static_cast<std::size_t>(offsets[g]);
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < kGroupInputs; ++i) {
+        // Loads of the next inputs stay behind: GCC would move them up and run out of registers.
+        if constexpr (kFewRegisters) __asm__ volatile("" : : : "memory");
         Vec w[Vectors];
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) w[v] = weights.get(v, i);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < Rows; ++r) {
-          const Vec input = splat(x[r][offset + i]);
+          const Vec input = splat(static_cast<float>(x[r][offset + i]));
 #pragma GCC unroll 4
           for (std::size_t v = 0; v < Vectors; ++v) {
             sums[r][v] = multiply_add(input, w[v], sums[r][v]);
@@ -117,14 +120,14 @@ inline void float_sums(const float* const* rows,
   }
 }
 
-template <std::size_t Vectors, typename Reader>
-inline void float_rows(const Tile<float>& tile,
+template <std::size_t Vectors, typename Input, typename Reader>
+inline void float_rows(const Tile<Input>& tile,
                        std::size_t row,
                        std::size_t rows,
                        Reader weights,
                        float* out,
                        std::size_t stride) noexcept {
-  const float* const* x = tile.rows + row;
+  const Input* const* x = tile.rows + row;
   switch (rows) {
 #define LASTBIT_CASE(count)                                              \
   case count:                                                            \
@@ -144,8 +147,8 @@ inline void float_rows(const Tile<float>& tile,
   }
 }
 
-template <std::size_t Vectors>
-inline void float_columns(const Tile<float>& tile,
+template <std::size_t Vectors, typename Input>
+inline void float_columns(const Tile<Input>& tile,
                           const WeightBlock& w,
                           std::size_t vector,
                           float* out,
@@ -166,7 +169,8 @@ inline void float_columns(const Tile<float>& tile,
   }
 }
 
-inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept {
+template <typename Input>
+inline void tile_any(const Tile<Input>& tile, const WeightBlock& weights, float* out) noexcept {
   const auto width = static_cast<std::size_t>(weights.width);
   const std::size_t vectors = width * kWordVectors;
   const std::size_t stride = width * kWordOutputs;
@@ -177,9 +181,13 @@ inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, floa
   for (; v < vectors; ++v) float_columns<1>(tile, weights, v, out, stride);
 }
 
+inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept {
+  tile_any(tile, weights, out);
+}
+
 // Each of the inputs of a group has sums of its own: no product waits for the last one.
-template <std::size_t Vectors, typename Reader>
-inline void vector_sums(const float* x, std::size_t groups, Reader weights, float* out) noexcept {
+template <std::size_t Vectors, typename Input, typename Reader>
+inline void vector_sums(const Input* x, std::size_t groups, Reader weights, float* out) noexcept {
   Vec sums[Vectors][kGroupInputs] = {};
   for (std::size_t g = 0; g < groups;) {
     weights.next();
@@ -188,7 +196,7 @@ inline void vector_sums(const float* x, std::size_t groups, Reader weights, floa
     for (; g < end; ++g) {
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < kGroupInputs; ++i) {
-        const Vec input = splat(x[g * kGroupInputs + i]);
+        const Vec input = splat(static_cast<float>(x[g * kGroupInputs + i]));
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
           sums[v][i] = multiply_add(input, weights.get(v, i), sums[v][i]);
@@ -203,8 +211,8 @@ inline void vector_sums(const float* x, std::size_t groups, Reader weights, floa
   }
 }
 
-template <std::size_t Vectors>
-inline void vector_column(const float* x,
+template <std::size_t Vectors, typename Input>
+inline void vector_column(const Input* x,
                           std::size_t groups,
                           const WeightBlock& w,
                           std::size_t vector,
@@ -220,23 +228,31 @@ inline void vector_column(const float* x,
   }
 }
 
+// One block.
+template <typename Input>
+inline void vector_any(const Input* x,
+                       std::size_t groups,
+                       const WeightBlock& block,
+                       float* out) noexcept {
+  const std::size_t vectors = static_cast<std::size_t>(block.width) * kWordVectors;
+  std::size_t v = 0;
+  for (; v + kTileVectors <= vectors; v += kTileVectors) {
+    vector_column<kTileVectors>(x, groups, block, v, out + v * kLanes);
+  }
+  for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+}
+
 inline void vector_float(const float* x,
                          std::size_t groups,
                          const WeightBlock& weights,
                          std::size_t blocks,
                          float* out) noexcept {
-  const auto width = static_cast<std::size_t>(weights.width);
-  const std::size_t vectors = width * kWordVectors;
+  const std::size_t outputs = static_cast<std::size_t>(weights.width) * kWordOutputs;
   WeightBlock block = weights;
   for (std::size_t b = 0; b < blocks; ++b) {
-    std::size_t v = 0;
-    for (; v + kTileVectors <= vectors; v += kTileVectors) {
-      vector_column<kTileVectors>(x, groups, block, v, out + v * kLanes);
-    }
-    for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+    vector_any(x, groups, block, out + b * outputs);
     if (block.words != nullptr) block.words += block_bytes(groups, block.bits, block.width);
-    if (block.floats != nullptr) block.floats += groups * kGroupInputs * width * kWordOutputs;
-    out += width * kWordOutputs;
+    if (block.floats != nullptr) block.floats += groups * kGroupInputs * outputs;
   }
 }
 
