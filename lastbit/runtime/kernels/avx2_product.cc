@@ -14,6 +14,7 @@ using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))))
 using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
 constexpr std::size_t kTileSums = 4;
 constexpr std::size_t kTileVectors = 2;
+constexpr bool kFewRegisters = true;
 
 inline __m256i mask_of(std::size_t count) noexcept {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -14,6 +14,7 @@ using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))))
 using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
 constexpr std::size_t kTileSums = 8;
 constexpr std::size_t kTileVectors = 2;
+constexpr bool kFewRegisters = false;
 constexpr __mmask16 kAll = 0xFFFF;
 
 inline __mmask16 mask_of(std::size_t count) noexcept {

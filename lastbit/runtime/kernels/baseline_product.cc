@@ -11,6 +11,7 @@ using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))))
 using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
 constexpr std::size_t kTileSums = 4;
 constexpr std::size_t kTileVectors = 2;
+constexpr bool kFewRegisters = true;
 
 inline Vec splat(float x) noexcept { return x - Vec{}; }
 inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return a * b + c; }
@@ -64,10 +65,77 @@ inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
 
 #include "lastbit/runtime/kernels/product_body.h"
 
+// Integers as floats, which processors of every kind multiply in vectors: a sum of this many groups
+// of products of 255 and 128 stays below 2^24, and is exact.
+constexpr std::size_t kExactGroups = 128;
+
+// Adds a stretch to what the former ones came to.
+inline void add_integers(const float* sums,
+                         std::size_t count,
+                         bool first,
+                         std::int32_t* out) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto sum = static_cast<std::int32_t>(sums[i]);
+    out[i] = first ? sum : out[i] + sum;
+  }
+}
+
+void tile_int8(const Tile<std::uint8_t>& tile,
+               const WeightBlock& weights,
+               std::int32_t* out) noexcept {
+  float table[256];
+  for (std::size_t i = 0; i < 256; ++i) {
+    table[i] = static_cast<float>(weights.bits == 8 ? static_cast<std::int8_t>(i)
+                                                    : weights.levels[i % 16]);
+  }
+  WeightBlock block = weights;
+  block.table = table;
+  Tile<std::uint8_t> part = tile;
+  float sums[kTileRows * kBlockOutputs];
+  const std::size_t count = tile.count * static_cast<std::size_t>(weights.width) * kWordOutputs;
+  for (std::size_t g = 0; g < tile.groups; g += kExactGroups) {
+    const std::size_t rest = tile.groups - g;
+    part.groups = rest < kExactGroups ? rest : kExactGroups;
+    part.offsets = tile.offsets + g;
+    tile_any(part, block, sums);
+    add_integers(sums, count, g == 0, out);
+    block.words += block_bytes(kExactGroups, block.bits, block.width);
+  }
+}
+
+void vector_int8(const std::int8_t* x,
+                 std::size_t groups,
+                 const WeightBlock& weights,
+                 std::size_t blocks,
+                 const std::uint8_t* values,
+                 std::int32_t* out) noexcept {
+  const unsigned codes = 1U << static_cast<unsigned>(weights.bits);
+  float table[16];
+  for (unsigned i = 0; i < 16; ++i) {
+    table[i] = static_cast<float>(values == nullptr ? i % codes : values[i % codes]);
+  }
+  WeightBlock block = weights;
+  block.table = table;
+  const std::size_t outputs = static_cast<std::size_t>(weights.width) * kWordOutputs;
+  const std::size_t bytes = block_bytes(groups, weights.bits, weights.width);
+  float sums[kBlockOutputs];
+  for (std::size_t b = 0; b < blocks; ++b) {
+    block.words = weights.words + b * bytes;
+    for (std::size_t g = 0; g < groups; g += kExactGroups) {
+      const std::size_t rest = groups - g;
+      vector_any(x + g * kGroupInputs, rest < kExactGroups ? rest : kExactGroups, block, sums);
+      add_integers(sums, outputs, g == 0, out + b * outputs);
+      block.words += block_bytes(kExactGroups, block.bits, block.width);
+    }
+  }
+}
+
 }  // namespace
 
 void set_baseline_products(KernelSet& set) noexcept {
+  set.tile_int8 = tile_int8;
   set.tile_float = tile_float;
+  set.vector_int8 = vector_int8;
   set.vector_float = vector_float;
   set.finish_float = finish_float;
   set.finish_int8 = finish_int8;

@@ -3,6 +3,7 @@
 // namespace and under its own target options, after it has defined
 //   kLanes, Vec, IntVec, UintVec  vectors of as many floats and 32-bit integers;
 //   kTileSums, kTileVectors       the rows and vectors of sums that fill the registers;
+//   kFewRegisters                 whether there are 16 of them;
 //   load_part, store_part         vectors of which only the first few lanes are touched;
 //   multiply_add                  a * b + c, said outright, since compilers fuse some products and
 //                                 not others, and bits must not depend on the tile;
@@ -76,14 +77,14 @@ struct FloatReader {
 };
 
 // Rows x Vectors sums stay in registers while k runs.
-template <std::size_t Rows, std::size_t Vectors, typename Reader>
-inline void float_sums(const float* const* rows,
+template <std::size_t Rows, std::size_t Vectors, typename Input, typename Reader>
+inline void float_sums(const Input* const* rows,
                        const std::int32_t* offsets,
                        std::size_t groups,
                        Reader weights,
                        float* out,
                        std::size_t stride) noexcept {
-  const float* x[Rows];
+  const Input* x[Rows];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < Rows; ++r) x[r] = rows[r];
   Vec sums[Rows][Vectors] = {};
@@ -95,12 +96,14 @@ inline void float_sums(const float* const* rows,
       const auto offset = static_cast<std::size_t>(offsets[g]);
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < kGroupInputs; ++i) {
+        // Loads of the next inputs stay behind: GCC would move them up and run out of registers.
+        if constexpr (kFewRegisters) __asm__ volatile("" : : : "memory");
         Vec w[Vectors];
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) w[v] = weights.get(v, i);
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < Rows; ++r) {
-          const Vec input = splat(x[r][offset + i]);
+          const Vec input = splat(static_cast<float>(x[r][offset + i]));
 #pragma GCC unroll 4
           for (std::size_t v = 0; v < Vectors; ++v) {
             sums[r][v] = multiply_add(input, w[v], sums[r][v]);
@@ -117,14 +120,14 @@ inline void float_sums(const float* const* rows,
   }
 }
 
-template <std::size_t Vectors, typename Reader>
-inline void float_rows(const Tile<float>& tile,
+template <std::size_t Vectors, typename Input, typename Reader>
+inline void float_rows(const Tile<Input>& tile,
                        std::size_t row,
                        std::size_t rows,
                        Reader weights,
                        float* out,
                        std::size_t stride) noexcept {
-  const float* const* x = tile.rows + row;
+  const Input* const* x = tile.rows + row;
   switch (rows) {
 #define LASTBIT_CASE(count)                                              \
   case count:                                                            \
@@ -144,8 +147,8 @@ inline void float_rows(const Tile<float>& tile,
   }
 }
 
-template <std::size_t Vectors>
-inline void float_columns(const Tile<float>& tile,
+template <std::size_t Vectors, typename Input>
+inline void float_columns(const Tile<Input>& tile,
                           const WeightBlock& w,
                           std::size_t vector,
                           float* out,
@@ -166,7 +169,8 @@ inline void float_columns(const Tile<float>& tile,
   }
 }
 
-inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept {
+template <typename Input>
+inline void tile_any(const Tile<Input>& tile, const WeightBlock& weights, float* out) noexcept {
   const auto width = static_cast<std::size_t>(weights.width);
   const std::size_t vectors = width * kWordVectors;
   const std::size_t stride = width * kWordOutputs;
@@ -177,9 +181,13 @@ inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, floa
   for (; v < vectors; ++v) float_columns<1>(tile, weights, v, out, stride);
 }
 
+inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept {
+  tile_any(tile, weights, out);
+}
+
 // Each of the inputs of a group has sums of its own: no product waits for the last one.
-template <std::size_t Vectors, typename Reader>
-inline void vector_sums(const float* x, std::size_t groups, Reader weights, float* out) noexcept {
+template <std::size_t Vectors, typename Input, typename Reader>
+inline void vector_sums(const Input* x, std::size_t groups, Reader weights, float* out) noexcept {
   Vec sums[Vectors][kGroupInputs] = {};
   for (std::size_t g = 0; g < groups;) {
     weights.next();
@@ -188,7 +196,7 @@ inline void vector_sums(const float* x, std::size_t groups, Reader weights, floa
     for (; g < end; ++g) {
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < kGroupInputs; ++i) {
-        const Vec input = splat(x[g * kGroupInputs + i]);
+        const Vec input = splat(static_cast<float>(x[g * kGroupInputs + i]));
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
           sums[v][i] = multiply_add(input, weights.get(v, i), sums[v][i]);
@@ -203,8 +211,8 @@ inline void vector_sums(const float* x, std::size_t groups, Reader weights, floa
   }
 }
 
-template <std::size_t Vectors>
-inline void vector_column(const float* x,
+template <std::size_t Vectors, typename Input>
+inline void vector_column(const Input* x,
                           std::size_t groups,
                           const WeightBlock& w,
                           std::size_t vector,
@@ -220,176 +228,32 @@ inline void vector_column(const float* x,
   }
 }
 
+// One block.
+template <typename Input>
+inline void vector_any(const Input* x,
+                       std::size_t groups,
+                       const WeightBlock& block,
+                       float* out) noexcept {
+  const std::size_t vectors = static_cast<std::size_t>(block.width) * kWordVectors;
+  std::size_t v = 0;
+  for (; v + kTileVectors <= vectors; v += kTileVectors) {
+    vector_column<kTileVectors>(x, groups, block, v, out + v * kLanes);
+  }
+  for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+}
+
 inline void vector_float(const float* x,
                          std::size_t groups,
                          const WeightBlock& weights,
                          std::size_t blocks,
                          float* out) noexcept {
-  const auto width = static_cast<std::size_t>(weights.width);
-  const std::size_t vectors = width * kWordVectors;
+  const std::size_t outputs = static_cast<std::size_t>(weights.width) * kWordOutputs;
   WeightBlock block = weights;
   for (std::size_t b = 0; b < blocks; ++b) {
-    std::size_t v = 0;
-    for (; v + kTileVectors <= vectors; v += kTileVectors) {
-      vector_column<kTileVectors>(x, groups, block, v, out + v * kLanes);
-    }
-    for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+    vector_any(x, groups, block, out + b * outputs);
     if (block.words != nullptr) block.words += block_bytes(groups, block.bits, block.width);
-    if (block.floats != nullptr) block.floats += groups * kGroupInputs * width * kWordOutputs;
-    out += width * kWordOutputs;
+    if (block.floats != nullptr) block.floats += groups * kGroupInputs * outputs;
   }
 }
 
-struct Identity {
-  Vec operator()(Vec x) const noexcept { return x; }
-};
-
-inline Vec sums_at(const float* sums, const std::int32_t*, std::size_t count) noexcept {
-  return count == kLanes ? load(sums) : load_part(sums, count);
-}
-
-inline Vec sums_at(const std::int32_t* sums,
-                   const std::int32_t* offsets,
-                   std::size_t count) noexcept {
-  IntVec a = {};
-  IntVec b = {};
-  if (count == kLanes) {
-    __builtin_memcpy(&a, sums, sizeof(a));
-    __builtin_memcpy(&b, offsets, sizeof(b));
-  } else {
-    a = load_part(sums, count);
-    b = load_part(offsets, count);
-  }
-  return __builtin_convertvector(a - b, Vec);
-}
-
-// One vector of outputs, `count` lanes of it, for all results.
-template <typename Sum, typename Function>
-inline void finish_column(const Sum* sums,
-                          const std::int32_t* offsets,
-                          float input_scale,
-                          const Finish& finish,
-                          std::size_t o,
-                          std::size_t count,
-                          Function function) noexcept {
-  const Vec scale = splat(input_scale) * load_part(finish.scale + o, count);
-  const Vec bias = load_part(finish.bias + o, count);
-  for (std::size_t r = 0; r < finish.count; ++r) {
-    const Vec sum = sums_at(
-        sums + r * finish.sums_stride + o, offsets == nullptr ? nullptr : offsets + o, count);
-    Vec value = multiply_add(scale, sum, bias);
-    const std::size_t at = r * finish.stride + o;
-    if (finish.residual != nullptr) value += load_part(finish.residual + at, count);
-    store_part(finish.out + at, function(value), count);
-  }
-}
-
-template <typename Sum, typename Function>
-inline void finish_columns(const Sum* sums,
-                           const std::int32_t* offsets,
-                           float input_scale,
-                           const Finish& finish,
-                           Function function) noexcept {
-  std::size_t o = 0;
-  for (; o + kLanes <= finish.outputs; o += kLanes) {
-    finish_column(sums, offsets, input_scale, finish, o, kLanes, function);
-  }
-  if (o < finish.outputs) {
-    finish_column(sums, offsets, input_scale, finish, o, finish.outputs - o, function);
-  }
-}
-
-template <typename Sum>
-inline void finish_all(const Sum* sums,
-                       const std::int32_t* offsets,
-                       float input_scale,
-                       const Finish& finish) noexcept {
-  const Activation& activation = finish.activation;
-  switch (activation.kind) {
-    case Activation::Kind::kNone:
-      return finish_columns(sums, offsets, input_scale, finish, Identity{});
-    case Activation::Kind::kRelu:
-      return finish_columns(sums, offsets, input_scale, finish, ReluOf{});
-    case Activation::Kind::kClip:
-      return finish_columns(
-          sums, offsets, input_scale, finish, ClipOf{activation.least, activation.most});
-    case Activation::Kind::kLeakyRelu:
-      return finish_columns(sums, offsets, input_scale, finish, LeakyReluOf{activation.slope});
-    case Activation::Kind::kSigmoid:
-      return finish_columns(sums, offsets, input_scale, finish, SigmoidOf{});
-    case Activation::Kind::kTanh:
-      return finish_columns(sums, offsets, input_scale, finish, TanhOf{});
-  }
-}
-
-inline void finish_float(const float* sums, const Finish& finish) noexcept {
-  finish_all(sums, nullptr, 1.0F, finish);
-}
-
-inline void finish_int8(const std::int32_t* sums,
-                        const std::int32_t* offsets,
-                        float input_scale,
-                        const Finish& finish) noexcept {
-  finish_all(sums, offsets, input_scale, finish);
-}
-
-// Starts from infinities, so that what is not a number is left out wherever it stands.
-inline Range range(const float* values, std::size_t count) noexcept {
-  constexpr std::size_t kStreams = 4;
-  const float infinity = __builtin_inff();
-  Vec least[kStreams];
-  Vec most[kStreams];
-#pragma GCC unroll 4
-  for (std::size_t s = 0; s < kStreams; ++s) {
-    least[s] = splat(infinity);
-    most[s] = splat(-infinity);
-  }
-  std::size_t i = 0;
-  for (; i + kStreams * kLanes <= count; i += kStreams * kLanes) {
-#pragma GCC unroll 4
-    for (std::size_t s = 0; s < kStreams; ++s) {
-      const Vec v = load(values + i + s * kLanes);
-      least[s] = lesser(v, least[s]);
-      most[s] = greater(v, most[s]);
-    }
-  }
-  for (; i + kLanes <= count; i += kLanes) {
-    const Vec v = load(values + i);
-    least[0] = lesser(v, least[0]);
-    most[0] = greater(v, most[0]);
-  }
-  const Vec low = lesser(lesser(least[0], least[1]), lesser(least[2], least[3]));
-  const Vec high = greater(greater(most[0], most[1]), greater(most[2], most[3]));
-  Range result = {.least = infinity, .most = -infinity};
-#pragma GCC unroll 16
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    result.least = low[lane] < result.least ? low[lane] : result.least;
-    result.most = high[lane] > result.most ? high[lane] : result.most;
-  }
-  for (; i < count; ++i) {
-    result.least = values[i] < result.least ? values[i] : result.least;
-    result.most = values[i] > result.most ? values[i] : result.most;
-  }
-  return result;
-}
-
-inline IntVec integers(Vec x, Vec inverse, Vec zero) noexcept {
-  const Vec rounded = round_even(x * inverse) + zero;
-  return __builtin_convertvector(lesser(greater(rounded, Vec{}), splat(255.0F)), IntVec);
-}
-
-inline void quantize(const float* values,
-                     std::size_t count,
-                     Quantization quantization,
-                     std::uint8_t* out) noexcept {
-  const Vec inverse = splat(quantization.inverse);
-  const Vec zero = splat(static_cast<float>(quantization.zero));
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    store_bytes(out + i, integers(load(values + i), inverse, zero));
-  }
-  if (i == count) return;
-  std::uint8_t last[kLanes];
-  store_bytes(last, integers(load_part(values + i, count - i), inverse, zero));
-  __builtin_memcpy(out + i, last, count - i);
-}
+#include "lastbit/runtime/kernels/finish_body.h"

@@ -9,7 +9,13 @@ namespace lastbit {
 /// Vectors of four floats, which every processor in use has.
 const KernelSet& baseline_kernels() noexcept;
 
-/// KernelSet::vector_float.
+/// KernelSet::vector_int8 and vector_float.
+using VectorInt8 = void(const std::int8_t*,
+                        std::size_t,
+                        const WeightBlock&,
+                        std::size_t,
+                        const std::uint8_t*,
+                        std::int32_t*) noexcept;
 using VectorFloat =
     void(const float*, std::size_t, const WeightBlock&, std::size_t, float*) noexcept;
 
@@ -27,6 +33,7 @@ const KernelSet& avx512vnni_kernels() noexcept;
 void set_avx2_products(KernelSet& set) noexcept;
 void set_avx2_int8(KernelSet& set) noexcept;
 void set_avx512_products(KernelSet& set) noexcept;
+VectorInt8 avx512vnni_vector;
 /// For words of codes of 1 or 2 bits alone.
 VectorFloat avx512_few_bits;
 #endif
