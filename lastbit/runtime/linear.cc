@@ -15,6 +15,9 @@ namespace {
 // Up to so many rows are multiplied one by one: a tile of fewer takes as long for each weight.
 constexpr std::size_t kVectorRows = 2;
 
+// Blocks that a kernel of vectors takes at once, to have enough sums under way.
+constexpr std::size_t kVectorBlocks = 8;
+
 // A summand that is no bias: computed, or different in each row.
 struct Addend {
   int slot = -1;
@@ -70,38 +73,84 @@ class LinearStep final : public Step {
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
-    for (std::size_t block = begin; block < end; ++block) {
-      for (std::size_t row = 0; row < input_.layout.rows;) {
-        const std::size_t count = by_vectors() ? 1 : std::min(kTileRows, input_.layout.rows - row);
-        multiply(frame, block, row, count);
-        row += count;
+    for (std::size_t block = begin; block < end;) {
+      std::size_t blocks = 1;
+      if (by_vectors()) {
+        while (block + blocks < end && blocks < kVectorBlocks &&
+               weights_.block(block + blocks).width == weights_.block(block).width) {
+          ++blocks;
+        }
+        for (std::size_t row = 0; row < input_.layout.rows; ++row) {
+          multiply_vector(frame, block, blocks, row);
+        }
+      } else {
+        for (std::size_t row = 0; row < input_.layout.rows; row += kTileRows) {
+          multiply_tile(frame, block, row, std::min(kTileRows, input_.layout.rows - row));
+        }
       }
+      block += blocks;
     }
   }
 
  private:
-  bool by_vectors() const noexcept { return input_.layout.rows <= kVectorRows; }
+  bool by_vectors() const noexcept {
+    return input_.scales < 0 ? input_.layout.rows <= kVectorRows : input_.layout.as_signed;
+  }
 
-  void multiply(const Frame& frame,
-                std::size_t block,
-                std::size_t row,
-                std::size_t count) const noexcept {
+  Finish finish_of(const Frame& frame,
+                   std::size_t block,
+                   std::size_t row,
+                   std::size_t count) const noexcept {
     const std::size_t columns = weights_.outputs();
     const std::size_t column = block * kBlockOutputs;
-    const WeightBlock words = weights_.block(block);
-    Finish finish{.count = count,
-                  .outputs = weights_.outputs_of(block),
-                  .sums_stride = static_cast<std::size_t>(words.width) * kWordOutputs,
-                  .scale = affine_.scale.data() + column,
-                  .bias = affine_.shift.data() + column,
-                  .stride = columns,
-                  .activation = addend_.slot < 0 ? activation_ : Activation{},
-                  .out = frame.write(output_) + row * columns + column};
+    Finish finish{
+        .count = count,
+        .outputs = weights_.outputs_of(block),
+        .sums_stride = static_cast<std::size_t>(weights_.block(block).width) * kWordOutputs,
+        .scale = affine_.scale.data() + column,
+        .bias = affine_.shift.data() + column,
+        .stride = columns,
+        .activation = addend_.slot < 0 ? activation_ : Activation{},
+        .out = frame.write(output_) + row * columns + column};
     if (residual_ >= 0) finish.residual = frame.read(residual_) + row * columns + column;
+    return finish;
+  }
+
+  void multiply_vector(const Frame& frame,
+                       std::size_t block,
+                       std::size_t blocks,
+                       std::size_t row) const noexcept {
+    alignas(64) float floats[kVectorBlocks * kBlockOutputs];
+    alignas(64) std::int32_t integers[kVectorBlocks * kBlockOutputs];
+    const WeightBlock words = weights_.block(block);
+    if (input_.scales < 0) {
+      const float* x = frame.read(input_.slot) + row * input_.layout.stored;
+      frame.kernels->vector_float(x, offsets_.size(), words, blocks, floats);
+    } else {
+      const auto* x = frame.read_as<std::int8_t>(input_.slot) + row * input_.layout.stored;
+      frame.kernels->vector_int8(
+          x, offsets_.size(), words, blocks, values_are_codes_ ? nullptr : values_, integers);
+    }
+    for (std::size_t i = 0; i < blocks; ++i) {
+      const Finish finish = finish_of(frame, block + i, row, 1);
+      if (input_.scales < 0) {
+        frame.kernels->finish_float(floats + i * finish.sums_stride, finish);
+      } else {
+        finish_signed(frame, integers + i * finish.sums_stride, block + i, row, finish);
+      }
+      if (addend_.slot >= 0) add(frame, row, (block + i) * kBlockOutputs, finish);
+    }
+  }
+
+  void multiply_tile(const Frame& frame,
+                     std::size_t block,
+                     std::size_t row,
+                     std::size_t count) const noexcept {
+    const WeightBlock words = weights_.block(block);
+    const Finish finish = finish_of(frame, block, row, count);
+    const std::size_t column = block * kBlockOutputs;
     if (input_.scales < 0) {
       multiply_floats(frame, words, row, finish);
-    } else if (input_.layout.as_signed) {
-      multiply_signed(frame, words, row, column, finish);
     } else {
       multiply_integers(frame, words, row, column, finish);
     }
@@ -113,15 +162,11 @@ class LinearStep final : public Step {
                        std::size_t row,
                        const Finish& finish) const noexcept {
     alignas(64) float sums[kTileRows * kBlockOutputs];
-    const float* first = frame.read(input_.slot) + row * input_.layout.stored;
-    if (by_vectors()) {
-      frame.kernels->vector_float(first, offsets_.size(), words, 1, sums);
-    } else {
-      const float* rows[kTileRows];
-      for (std::size_t r = 0; r < finish.count; ++r) rows[r] = first + r * input_.layout.stored;
-      frame.kernels->tile_float(
-          {rows, finish.count, offsets_.data(), offsets_.size()}, words, sums);
+    const float* rows[kTileRows];
+    for (std::size_t r = 0; r < finish.count; ++r) {
+      rows[r] = frame.read(input_.slot) + (row + r) * input_.layout.stored;
     }
+    frame.kernels->tile_float({rows, finish.count, offsets_.data(), offsets_.size()}, words, sums);
     frame.kernels->finish_float(sums, finish);
   }
 
@@ -154,20 +199,17 @@ class LinearStep final : public Step {
   // With level = value + lowest, and x as x - 128:
   // sum of level * (x - zero) = sum of value * (x - 128) + (128 - zero) * (sum of values)
   //                             + lowest * sum of (x - zero)
-  void multiply_signed(const Frame& frame,
-                       const WeightBlock& words,
-                       std::size_t row,
-                       std::size_t column,
-                       const Finish& finish) const noexcept {
-    alignas(64) std::int32_t sums[kBlockOutputs];
-    const auto* x = frame.read_as<std::int8_t>(input_.slot) + row * input_.layout.stored;
+  void finish_signed(const Frame& frame,
+                     const std::int32_t* sums,
+                     std::size_t block,
+                     std::size_t row,
+                     const Finish& finish) const noexcept {
     const InputScale& scale = frame.read_as<InputScale>(input_.scales)[row];
-    frame.kernels->vector_int8(
-        x, offsets_.size(), words, 1, values_are_codes_ ? nullptr : values_, sums);
     std::int32_t zeros[kBlockOutputs];
     const auto depth = static_cast<std::int32_t>(input_.layout.stored);
     for (std::size_t o = 0; o < finish.outputs; ++o) {
-      const std::int32_t value_sum = weights_.level_sum(column + o) - lowest_ * depth;
+      const std::int32_t value_sum =
+          weights_.level_sum(block * kBlockOutputs + o) - lowest_ * depth;
       zeros[o] = (scale.zero - 128) * value_sum - lowest_ * scale.sum;
     }
     frame.kernels->finish_int8(sums, zeros, scale.scale * weights_.unit(), finish);

@@ -59,7 +59,7 @@ class PoolStep final : public Step {
     return batch_ * static_cast<std::size_t>(y_.output);
   }
   double work() const noexcept override {
-    return static_cast<double>(units() * channels_) *
+    return kMove * static_cast<double>(units() * channels_) *
            static_cast<double>(x_.output * y_.kernel * x_.kernel);
   }
 

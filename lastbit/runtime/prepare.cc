@@ -46,7 +46,7 @@ class PadStep final : public Step {
       : input_(input), output_(output), plane_(plane) {}
 
   std::size_t units() const noexcept override { return plane_.batch * plane_.rows(); }
-  double work() const noexcept override { return static_cast<double>(plane_.size()); }
+  double work() const noexcept override { return kMove * static_cast<double>(plane_.size()); }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -74,7 +74,7 @@ class RangeStep final : public Step {
       : input_(input), ranges_(ranges), batch_(batch), count_(count) {}
 
   std::size_t units() const noexcept override { return batch_ * range_parts(count_); }
-  double work() const noexcept override { return static_cast<double>(batch_ * count_); }
+  double work() const noexcept override { return kMove * static_cast<double>(batch_ * count_); }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -102,7 +102,7 @@ class QuantizeStep final : public Step {
       : input_(input), ranges_(ranges), output_(output), scale_(scale), plane_(plane) {}
 
   std::size_t units() const noexcept override { return plane_.batch * plane_.rows(); }
-  double work() const noexcept override { return 2.0 * static_cast<double>(plane_.size()); }
+  double work() const noexcept override { return kMove * static_cast<double>(plane_.size()); }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -174,7 +174,7 @@ class QuantizeRowsStep final : public Step {
 
   std::size_t units() const noexcept override { return layout_.rows; }
   double work() const noexcept override {
-    return 3.0 * static_cast<double>(layout_.rows * layout_.stored);
+    return kMove * static_cast<double>(layout_.rows * layout_.stored);
   }
   std::size_t scratch_floats() const noexcept override {
     return layout_.transposed ? layout_.depth : 0;
@@ -216,7 +216,7 @@ class CopyRowsStep final : public Step {
 
   std::size_t units() const noexcept override { return layout_.rows; }
   double work() const noexcept override {
-    return static_cast<double>(layout_.rows * layout_.stored);
+    return kMove * static_cast<double>(layout_.rows * layout_.stored);
   }
 
   void run(const Frame& frame,

@@ -35,6 +35,9 @@ struct Frame {
   }
 };
 
+/// A value that is moved or compared takes about as long as so many products of a kernel.
+inline constexpr double kMove = 20.0;
+
 /// One operator of the plan, with all that is known before data arrives. Never changes once made,
 /// so forks share it.
 class Step {
