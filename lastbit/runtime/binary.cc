@@ -79,7 +79,7 @@ class BinaryStep final : public Step {
 
   std::size_t units() const noexcept override { return units_; }
   double work() const noexcept override {
-    return static_cast<double>(units_) * static_cast<double>(axes_.back().size);
+    return kMove * static_cast<double>(units_) * static_cast<double>(axes_.back().size);
   }
 
   void run(const Frame& frame,

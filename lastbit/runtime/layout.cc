@@ -35,7 +35,7 @@ class TransposeStep final : public Step {
 
   std::size_t units() const noexcept override { return units_; }
   double work() const noexcept override {
-    return 2.0 * static_cast<double>(units_) * static_cast<double>(sizes_.back());
+    return 2.0 * kMove * static_cast<double>(units_) * static_cast<double>(sizes_.back());
   }
 
   void run(const Frame& frame,
@@ -83,7 +83,7 @@ class ConcatStep final : public Step {
   }
 
   std::size_t units() const noexcept override { return units_; }
-  double work() const noexcept override { return static_cast<double>(units_ * length_); }
+  double work() const noexcept override { return kMove * static_cast<double>(units_ * length_); }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -122,7 +122,7 @@ class RelayoutStep final : public Step {
 
   std::size_t units() const noexcept override { return batch_ * runs_; }
   double work() const noexcept override {
-    return 2.0 * static_cast<double>(batch_ * rows_ * columns_);
+    return 2.0 * kMove * static_cast<double>(batch_ * rows_ * columns_);
   }
 
   void run(const Frame& frame,

@@ -32,7 +32,7 @@ class NormalizationStep final : public Step {
 
   std::size_t units() const noexcept override { return pixels_; }
   double work() const noexcept override {
-    return static_cast<double>(pixels_ * affine_.factor.size());
+    return kMove * static_cast<double>(pixels_ * affine_.factor.size());
   }
   std::size_t weight_bytes() const noexcept override {
     return 2 * affine_.factor.size() * sizeof(float);

@@ -17,8 +17,8 @@ namespace {
 
 constexpr int kMostThreads = 256;
 
-// Products below which waking a thread takes longer than it saves, some tenth of a millisecond.
-constexpr double kParallelWork = 4e6;
+// Products below which telling other threads takes longer than it saves, a few microseconds.
+constexpr double kParallelWork = 1e6;
 
 template <typename Spans>
 void check_ports(const char* kind, std::span<const Port> ports, const Spans& given) {

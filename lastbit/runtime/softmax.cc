@@ -27,7 +27,7 @@ class SoftmaxStep final : public Step {
 
   std::size_t units() const noexcept override { return outer_; }
   double work() const noexcept override {
-    return 20.0 * static_cast<double>(outer_ * size_) * static_cast<double>(inner_);
+    return 10.0 * kMove * static_cast<double>(outer_ * size_) * static_cast<double>(inner_);
   }
 
   void run(const Frame& frame,
