@@ -16,8 +16,8 @@ struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
   int threads = 1;         ///< Results do not depend on it.
   /// Instruction set: "avx512vnni", "avx512", "avx2", "baseline" or "scalar" (plain loops, the
-  /// definition of the others, slow), as far as this processor has it. For "fastest" the environment
-  /// variable LASTBIT_KERNELS may name one. Results differ in the last bits.
+  /// definition of the others, slow), as far as this processor has it. For "fastest" the
+  /// environment variable LASTBIT_KERNELS may name one. Results differ in the last bits.
   std::string kernels = "fastest";
 };
 
