@@ -3,6 +3,9 @@
 
 #include "lastbit/runtime/kernels/sets.h"
 
+// A matrix of codes and a vector of integers by vpdpbusd, where the codes are the unsigned bytes.
+// Nothing of the standard library is called, as in the other files of one instruction set.
+
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma")
 
 namespace lastbit {
