@@ -6,7 +6,7 @@ namespace lastbit {
 namespace {
 
 struct Runnable {
-  std::array<const KernelSet*, 4> sets{};
+  std::array<const KernelSet*, 8> sets{};
   std::size_t count = 0;
 
   Runnable() noexcept {
@@ -20,6 +20,7 @@ struct Runnable {
     }
 #endif
     sets[count++] = &baseline_kernels();
+    sets[count++] = &shift_kernels();
     sets[count++] = &scalar_kernels();
   }
 };

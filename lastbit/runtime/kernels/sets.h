@@ -9,6 +9,9 @@ namespace lastbit {
 /// Vectors of four floats, which every processor in use has.
 const KernelSet& baseline_kernels() noexcept;
 
+/// Integer products by additions and shifts alone; else as the baseline.
+const KernelSet& shift_kernels() noexcept;
+
 #if defined(__x86_64__)
 /// AVX2 with FMA.
 const KernelSet& avx2_kernels() noexcept;
