@@ -1,5 +1,9 @@
 #include <array>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #include "lastbit/runtime/kernels/sets.h"
 
 namespace lastbit {
@@ -18,6 +22,10 @@ struct Runnable {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
       sets[count++] = &avx2_kernels();
     }
+#endif
+#if defined(__aarch64__)
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) sets[count++] = &neondot_kernels();
+    sets[count++] = &neon_kernels();
 #endif
     sets[count++] = &baseline_kernels();
     sets[count++] = &shift_kernels();

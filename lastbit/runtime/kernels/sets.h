@@ -19,4 +19,11 @@ const KernelSet& avx2_kernels() noexcept;
 const KernelSet& avx512_kernels() noexcept;
 #endif
 
+#if defined(__aarch64__)
+/// NEON, which every 64-bit processor of Arm has.
+const KernelSet& neon_kernels() noexcept;
+/// NEON with dot products (Armv8.2).
+const KernelSet& neondot_kernels() noexcept;
+#endif
+
 }  // namespace lastbit
