@@ -17,7 +17,6 @@ constexpr std::size_t kRows = 2;
 // Bytes without a sign, and with one: what differs between the two kernels.
 struct Unsigned {
   using Half = uint16x8_t;
-  using Sum = uint32x4_t;
 
   // Groups whose products a lane of 16 bits can hold.
   static std::size_t most_groups(unsigned largest) noexcept {
@@ -29,13 +28,13 @@ struct Unsigned {
   static Half high(Half sum, uint8x16_t w, uint8x16_t x) noexcept {
     return vmlal_high_u8(sum, w, x);
   }
-  static Sum add_pairs(Sum sum, Half half) noexcept { return vpadalq_u16(sum, half); }
-  static uint32x4_t join(Sum a, Sum b) noexcept { return vpaddq_u32(a, b); }
+  static uint32x4_t join(Half a, Half b) noexcept {
+    return vpaddq_u32(vpaddlq_u16(a), vpaddlq_u16(b));
+  }
 };
 
 struct Signed {
   using Half = int16x8_t;
-  using Sum = int32x4_t;
 
   static std::size_t most_groups(unsigned largest) noexcept {
     return 32767U / (128U * (largest == 0 ? 1U : largest));
@@ -46,8 +45,9 @@ struct Signed {
   static Half high(Half sum, uint8x16_t w, uint8x16_t x) noexcept {
     return vmlal_high_s8(sum, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(x));
   }
-  static Sum add_pairs(Sum sum, Half half) noexcept { return vpadalq_s16(sum, half); }
-  static uint32x4_t join(Sum a, Sum b) noexcept { return vreinterpretq_u32_s32(vpaddq_s32(a, b)); }
+  static uint32x4_t join(Half a, Half b) noexcept {
+    return vreinterpretq_u32_s32(vpaddq_s32(vpaddlq_s16(a), vpaddlq_s16(b)));
+  }
 };
 
 template <int Bits>
@@ -62,7 +62,8 @@ inline uint8x16_t next_field(uint8x16_t word) noexcept {
   return vshrq_n_u8(word, Bits);
 }
 
-// The sums of Rows rows by a column of words, where `at(r, g)` is where the inputs of a group lie.
+// The sums of Rows rows, and their bases, by a column of words, where `at(r, g)` is where the
+// inputs of a group lie.
 template <typename Sign, int Bits, std::size_t Rows, typename At>
 inline void add_column(At at,
                        std::size_t groups,
@@ -75,14 +76,21 @@ inline void add_column(At at,
   constexpr std::size_t kFields = 8 / Bits;
   const uint8x16_t table = vld1q_u8(digits.of);
   const std::size_t most = Sign::most_groups(digits.largest);
-  typename Sign::Sum sums[Rows][kHalves] = {};
+  for (std::size_t r = 0; r < Rows; ++r) {
+    for (std::size_t v = 0; v < kVecs; ++v) {
+      vst1q_s32(out + r * stride + 4 * v, vdupq_n_s32(static_cast<std::int32_t>(bases[r])));
+    }
+  }
   typename Sign::Half halves[Rows][kHalves] = {};
   const auto flush = [&] {
+#pragma GCC unroll 2
     for (std::size_t r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-      for (std::size_t h = 0; h < kHalves; ++h) {
-        sums[r][h] = Sign::add_pairs(sums[r][h], halves[r][h]);
-        halves[r][h] = typename Sign::Half{};
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kVecs; ++v) {
+        std::int32_t* to = out + r * stride + 4 * v;
+        const uint32x4_t sum = Sign::join(halves[r][2 * v], halves[r][2 * v + 1]);
+        vst1q_s32(to, vaddq_s32(vld1q_s32(to), vreinterpretq_s32_u32(sum)));
+        halves[r][2 * v] = halves[r][2 * v + 1] = typename Sign::Half{};
       }
     }
   };
@@ -117,14 +125,6 @@ inline void add_column(At at,
     }
   }
   flush();
-  for (std::size_t r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < kVecs; ++v) {
-      const uint32x4_t sum = Sign::join(sums[r][2 * v], sums[r][2 * v + 1]);
-      vst1q_s32(out + r * stride + 4 * v,
-                vreinterpretq_s32_u32(vaddq_u32(sum, vdupq_n_u32(bases[r]))));
-    }
-  }
 }
 
 template <int Bits>
