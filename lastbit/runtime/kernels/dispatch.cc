@@ -27,6 +27,9 @@ struct Runnable {
     if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) sets[count++] = &neondot_kernels();
     sets[count++] = &neon_kernels();
 #endif
+#if defined(__wasm_simd128__)
+    sets[count++] = &wasm_kernels();
+#endif
     sets[count++] = &baseline_kernels();
     sets[count++] = &shift_kernels();
     sets[count++] = &scalar_kernels();

@@ -26,4 +26,9 @@ const KernelSet& neon_kernels() noexcept;
 const KernelSet& neondot_kernels() noexcept;
 #endif
 
+#if defined(__wasm_simd128__)
+/// WebAssembly with vectors of 128 bits.
+const KernelSet& wasm_kernels() noexcept;
+#endif
+
 }  // namespace lastbit

@@ -20,9 +20,8 @@ using UnsignedHalves = std::uint16_t __attribute__((vector_size(kVecBytes)));
 using Ints = std::int32_t __attribute__((vector_size(kVecBytes)));
 using Sums = std::uint32_t __attribute__((vector_size(kVecBytes)));
 
-// Vectors of a word. Each is about kVecOutputs outputs and the kGroupInputs of a group.
+// Vectors of a word. Each is about 4 outputs and the 4 inputs of a group.
 constexpr std::size_t kVecs = kWordBytes / kVecBytes;
-constexpr std::size_t kVecOutputs = kWordOutputs / kVecs;
 // A lane of 16 bits takes two inputs a group: 64 * 2 * 255 is below 2^15.
 constexpr std::size_t kChunkGroups = 64;
 
