@@ -9,7 +9,8 @@ foreach(part base quant graph runtime)
   target_compile_options(lastbit_${part} PRIVATE -ffunction-sections -fdata-sections)
 endforeach()
 
-# Reading a model takes little time and much code: half a megabyte less than with -O3.
+# Reading a model takes little time and much code: 400 kB less than with -O3.
+target_compile_options(lastbit_base PRIVATE $<$<CONFIG:Release>:-Os>)
 target_compile_options(lastbit_graph PRIVATE $<$<CONFIG:Release>:-Os>)
 
 add_library(lastbit_runtime_c SHARED lastbit/runtime/c_api.cc)
@@ -20,7 +21,7 @@ set_target_properties(lastbit_runtime_c PROPERTIES
   CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
   LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/runtime_exports.txt)
 target_compile_definitions(lastbit_runtime_c PRIVATE LASTBIT_VERSION="${PROJECT_VERSION}")
-target_compile_options(lastbit_runtime_c PRIVATE ${LASTBIT_WARNINGS})
+target_compile_options(lastbit_runtime_c PRIVATE ${LASTBIT_WARNINGS} $<$<CONFIG:Release>:-Os>)
 target_link_options(lastbit_runtime_c PRIVATE
   -Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/runtime_exports.txt -Wl,--gc-sections)
 target_link_libraries(lastbit_runtime_c PRIVATE lastbit::runtime)
@@ -41,6 +42,9 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/lastbit-config-version.cm
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/lastbit-config.cmake
   ${PROJECT_BINARY_DIR}/lastbit-config-version.cmake
   DESTINATION ${package_folder} COMPONENT runtime)
+# Relative to the file itself: the folder is chosen when it is installed.
+file(RELATIVE_PATH LASTBIT_PC_INCLUDEDIR
+  /${CMAKE_INSTALL_LIBDIR}/pkgconfig /${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/lastbit_runtime.pc.in
   ${PROJECT_BINARY_DIR}/lastbit_runtime.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/lastbit_runtime.pc
