@@ -55,11 +55,12 @@ void Workers::run(std::size_t units, Work work, const void* context) noexcept {
 }
 
 void Workers::serve(int worker) noexcept {
-  const std::size_t parts = threads_.size() + 1;
   const auto part = static_cast<std::size_t>(worker);
   for (int seen = 0;;) {
     seen = wait_for_change(round_, seen);
     if (work_ == nullptr) return;
+    // Not before the first round: the threads are still being made until then.
+    const std::size_t parts = threads_.size() + 1;
     work_(context_, units_ * part / parts, units_ * (part + 1) / parts, worker);
     if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
   }

@@ -186,15 +186,6 @@ inline void tile_words(const Tile<std::uint8_t>& tile,
   }
 }
 
-void tile_int8(const Tile<std::uint8_t>& tile,
-               const WeightBlock& weights,
-               std::int32_t* out) noexcept {
-  const std::size_t together = groups_together(weights.largest);
-  if (together >= 4) return tile_words<Width::kShorts>(tile, weights, together, out);
-  if (together >= 1) return tile_words<Width::kPairs>(tile, weights, tile.groups, out);
-  tile_words<Width::kWide>(tile, weights, tile.groups, out);
-}
-
 // The same for one result of many outputs: the weights are the unsigned factors.
 
 template <Width W>
@@ -246,12 +237,23 @@ inline void vector_word(const std::int8_t* x,
 
 constexpr std::uint8_t kCodes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-void vector_int8(const std::int8_t* x,
-                 std::size_t groups,
-                 const WeightBlock& weights,
-                 std::size_t blocks,
-                 const std::uint8_t* values,
-                 std::int32_t* out) noexcept {
+}  // namespace
+
+void avx2_tile_int8(const Tile<std::uint8_t>& tile,
+                    const WeightBlock& weights,
+                    std::int32_t* out) noexcept {
+  const std::size_t together = groups_together(weights.largest);
+  if (together >= 4) return tile_words<Width::kShorts>(tile, weights, together, out);
+  if (together >= 1) return tile_words<Width::kPairs>(tile, weights, tile.groups, out);
+  tile_words<Width::kWide>(tile, weights, tile.groups, out);
+}
+
+void avx2_vector_int8(const std::int8_t* x,
+                      std::size_t groups,
+                      const WeightBlock& weights,
+                      std::size_t blocks,
+                      const std::uint8_t* values,
+                      std::int32_t* out) noexcept {
   const auto width = static_cast<std::size_t>(weights.width);
   const std::uint8_t* const given = values == nullptr ? kCodes : values;
   const Levels levels(weights, given);
@@ -272,13 +274,6 @@ void vector_int8(const std::int8_t* x,
       }
     }
   }
-}
-
-}  // namespace
-
-void set_avx2_int8(KernelSet& set) noexcept {
-  set.tile_int8 = tile_int8;
-  set.vector_int8 = vector_int8;
 }
 
 }  // namespace lastbit

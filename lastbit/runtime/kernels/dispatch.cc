@@ -1,12 +1,16 @@
 #include <array>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #include "lastbit/runtime/kernels/sets.h"
 
 namespace lastbit {
 namespace {
 
 struct Runnable {
-  std::array<const KernelSet*, 6> sets{};
+  std::array<const KernelSet*, 8> sets{};
   std::size_t count = 0;
 
   Runnable() noexcept {
@@ -20,7 +24,15 @@ struct Runnable {
       sets[count++] = &avx2_kernels();
     }
 #endif
+#if defined(__aarch64__)
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) sets[count++] = &neondot_kernels();
+    sets[count++] = &neon_kernels();
+#endif
+#if defined(__wasm_simd128__)
+    sets[count++] = &wasm_kernels();
+#endif
     sets[count++] = &baseline_kernels();
+    sets[count++] = &shift_kernels();
     sets[count++] = &scalar_kernels();
   }
 };

@@ -4,6 +4,8 @@
 //   kLanes, Vec, IntVec, UintVec  vectors of as many floats and 32-bit integers;
 //   kTileSums, kTileVectors       the rows and vectors of sums that fill the registers;
 //   kFewRegisters                 whether there are 16 of them;
+//   kFewSizes                     whether rows beyond whole tiles are taken one by one, which saves
+//                                 code;
 //   load_part, store_part         vectors of which only the first few lanes are touched;
 //   multiply_add                  a * b + c, said outright, since compilers fuse some products and
 //                                 not others, and bits must not depend on the tile;
@@ -30,6 +32,7 @@ constexpr std::size_t kWordVectors = kWordOutputs / kLanes;
 // that the following `fields` groups lie in; after each group `advance` moves to the next field.
 template <int Bits, std::size_t Vectors>
 struct CodeReader {
+  static constexpr bool kSlow = Bits == 8;
   const std::uint8_t* at;
   std::size_t stride;
   std::size_t fields;
@@ -62,6 +65,7 @@ struct CodeReader {
 
 template <std::size_t Vectors>
 struct FloatReader {
+  static constexpr bool kSlow = false;
   const float* at;
   std::size_t stride;
   std::size_t fields = 1;
@@ -128,22 +132,28 @@ inline void float_rows(const Tile<Input>& tile,
                        float* out,
                        std::size_t stride) noexcept {
   const Input* const* x = tile.rows + row;
-  switch (rows) {
+  if constexpr (kFewSizes || Reader::kSlow) {
+    return rows == kTileSums
+               ? float_sums<kTileSums, Vectors>(x, tile.offsets, tile.groups, weights, out, stride)
+               : float_sums<1, Vectors>(x, tile.offsets, tile.groups, weights, out, stride);
+  } else {
+    switch (rows) {
 #define LASTBIT_CASE(count)                                              \
   case count:                                                            \
     return float_sums<(count < kTileSums ? count : kTileSums), Vectors>( \
         x, tile.offsets, tile.groups, weights, out, stride);
-    LASTBIT_CASE(1)
-    LASTBIT_CASE(2)
-    LASTBIT_CASE(3)
-    LASTBIT_CASE(4)
-    LASTBIT_CASE(5)
-    LASTBIT_CASE(6)
-    LASTBIT_CASE(7)
-    LASTBIT_CASE(8)
+      LASTBIT_CASE(1)
+      LASTBIT_CASE(2)
+      LASTBIT_CASE(3)
+      LASTBIT_CASE(4)
+      LASTBIT_CASE(5)
+      LASTBIT_CASE(6)
+      LASTBIT_CASE(7)
+      LASTBIT_CASE(8)
 #undef LASTBIT_CASE
-    default:
-      return;
+      default:
+        return;
+    }
   }
 }
 
@@ -153,9 +163,10 @@ inline void float_columns(const Tile<Input>& tile,
                           std::size_t vector,
                           float* out,
                           std::size_t stride) noexcept {
-  for (std::size_t row = 0; row < tile.count; row += kTileSums) {
+  const bool few = kFewSizes || (w.words != nullptr && w.bits == 8);
+  for (std::size_t row = 0, rows = 0; row < tile.count; row += rows) {
     const std::size_t rest = tile.count - row;
-    const std::size_t rows = rest < kTileSums ? rest : kTileSums;
+    rows = rest >= kTileSums ? kTileSums : few ? 1 : rest;
     float* const to = out + row * stride + vector * kLanes;
     if (w.words == nullptr) {
       float_rows<Vectors>(tile, row, rows, FloatReader<Vectors>(w, vector), to, stride);
@@ -178,7 +189,9 @@ inline void tile_any(const Tile<Input>& tile, const WeightBlock& weights, float*
   for (; v + kTileVectors <= vectors; v += kTileVectors) {
     float_columns<kTileVectors>(tile, weights, v, out, stride);
   }
-  for (; v < vectors; ++v) float_columns<1>(tile, weights, v, out, stride);
+  if constexpr (kWordVectors % kTileVectors != 0) {
+    for (; v < vectors; ++v) float_columns<1>(tile, weights, v, out, stride);
+  }
 }
 
 inline void tile_float(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept {
@@ -239,7 +252,9 @@ inline void vector_any(const Input* x,
   for (; v + kTileVectors <= vectors; v += kTileVectors) {
     vector_column<kTileVectors>(x, groups, block, v, out + v * kLanes);
   }
-  for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+  if constexpr (kWordVectors % kTileVectors != 0) {
+    for (; v < vectors; ++v) vector_column<1>(x, groups, block, v, out + v * kLanes);
+  }
 }
 
 inline void vector_float(const float* x,

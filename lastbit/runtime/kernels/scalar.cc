@@ -5,68 +5,6 @@
 namespace lastbit {
 namespace {
 
-void dot(const float* x,
-         std::size_t x_stride,
-         std::size_t x_rows,
-         const float* w,
-         std::size_t w_stride,
-         std::size_t w_rows,
-         std::size_t depth,
-         float* out,
-         std::size_t out_stride) noexcept {
-  for (std::size_t i = 0; i < x_rows; ++i) {
-    for (std::size_t j = 0; j < w_rows; ++j) {
-      float sum = 0.0F;
-      for (std::size_t k = 0; k < depth; ++k) sum += x[i * x_stride + k] * w[j * w_stride + k];
-      out[i * out_stride + j] = sum;
-    }
-  }
-}
-
-void panel(const float* w,
-           std::size_t w_stride,
-           std::size_t rows,
-           const float* columns,
-           std::size_t depth,
-           std::size_t width,
-           float* out) noexcept {
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t p = 0; p < width; ++p) {
-      float sum = 0.0F;
-      for (std::size_t k = 0; k < depth; ++k) sum += w[r * w_stride + k] * columns[k * width + p];
-      out[r * width + p] = sum;
-    }
-  }
-}
-
-float level(const CodeRows& w, std::size_t field) noexcept {
-  const auto bits = static_cast<std::size_t>(w.bits);
-  const auto byte = static_cast<unsigned>(w.fields[field * bits / 8]);
-  return w.table[(byte >> (field * bits % 8)) & ((1U << bits) - 1U)];
-}
-
-void dot_codes(const float* x,
-               std::size_t x_stride,
-               std::size_t x_rows,
-               const CodeRows& w,
-               std::size_t w_rows,
-               std::size_t depth,
-               float* out,
-               std::size_t out_stride) noexcept {
-  for (std::size_t i = 0; i < x_rows; ++i) {
-    for (std::size_t j = 0; j < w_rows; ++j) {
-      float sum = 0.0F;
-      for (std::size_t k = 0; k < depth; ++k)
-        sum += x[i * x_stride + k] * level(w, j * w.stride + k);
-      out[i * out_stride + j] = sum;
-    }
-  }
-}
-
-void decode(const CodeRows& w, std::size_t rows, float* out) noexcept {
-  for (std::size_t i = 0; i < rows * w.stride; ++i) out[i] = level(w, i);
-}
-
 float apply(Activation activation, float x) noexcept {
   switch (activation.kind) {
     case Activation::Kind::kNone:
@@ -239,20 +177,18 @@ void quantize(const float* values,
 }  // namespace
 
 const KernelSet& scalar_kernels() noexcept {
-  static constexpr KernelSet kSet = {"scalar",
-                                     dot,
-                                     panel,
-                                     dot_codes,
-                                     decode,
-                                     activate,
-                                     tile_int8,
-                                     tile_float,
-                                     vector_int8,
-                                     vector_float,
-                                     finish_float,
-                                     finish_int8,
-                                     range,
-                                     quantize};
+  static constexpr KernelSet kSet = {
+      .name = "scalar",
+      .activate = activate,
+      .tile_int8 = tile_int8,
+      .tile_float = tile_float,
+      .vector_int8 = vector_int8,
+      .vector_float = vector_float,
+      .finish_float = finish_float,
+      .finish_int8 = finish_int8,
+      .range = range,
+      .quantize = quantize,
+  };
   return kSet;
 }
 

@@ -1,4 +1,4 @@
-// The part of vector_body.h, which includes it, that applies functions to single values.
+// The part of product_body.h, which includes it, that applies functions to single values.
 
 // exp(x) - 1 for x in [0, 88], with a relative error of a few units in the last place.
 //
