@@ -29,7 +29,7 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
   # mold links the LibTorch programs in a tenth of the default linker's time.
   find_program(LASTBIT_MOLD mold)
-  if(LASTBIT_MOLD)
+  if(LASTBIT_MOLD AND NOT CMAKE_CROSSCOMPILING)
     add_link_options(-fuse-ld=mold)
   endif()
 endif()

@@ -1,6 +1,7 @@
 #include "lastbit/cli/network_options.h"
 
 #include "lastbit/base/text.h"
+#include "lastbit/graph/parameters.h"
 
 namespace lastbit {
 
@@ -34,13 +35,23 @@ std::string architecture_list() {
 
 std::int64_t parameter_count(const Graph& graph) {
   std::int64_t total = 0;
-  for (const auto& [name, initializer] : graph.initializers) {
-    if (name == "input.mean") continue;  // a statistic of the data, not a parameter
-    const auto* plain = std::get_if<Tensor>(&initializer);
-    if (plain != nullptr && plain->type() != DType::kFloat) continue;
-    total += element_count(shape_of(initializer));
+  for (const Parameter& parameter : trainable_parameters(graph)) {
+    total += element_count(parameter.shape);
   }
   return total;
+}
+
+void add_codebook_option(CLI::App& app, std::vector<std::string>& rules) {
+  std::vector<std::string> known;
+  for (const SetInfo& info : known_sets()) known.emplace_back(info.form);
+  app.add_option(
+         "--codebook",
+         rules,
+         cat("SET for all layers or PATTERN=SET for some, the last match wins; SET is float or ",
+             join(known),
+             ", with /tensor, /channel or /none for the scale"))
+      ->take_all()
+      ->type_name("RULE");
 }
 
 }  // namespace lastbit

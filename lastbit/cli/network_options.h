@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -16,7 +17,10 @@ void add_network_options(CLI::App& app, ZooOptions& options);
 /// The architectures, one a line with its summary.
 std::string architecture_list();
 
-/// Elements of all float32 initializers.
+/// Elements of all that training changes.
 std::int64_t parameter_count(const Graph& graph);
+
+/// Adds --codebook, whose rules `choose_codebooks` takes.
+void add_codebook_option(CLI::App& app, std::vector<std::string>& rules);
 
 }  // namespace lastbit

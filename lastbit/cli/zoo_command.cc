@@ -1,6 +1,8 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
@@ -8,16 +10,20 @@
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/network_options.h"
 #include "lastbit/graph/onnx.h"
+#include "lastbit/graph/parameters.h"
 
 namespace lastbit {
 
 int zoo_command(int argc, char** argv) {
   CommandLine line("lastbit zoo",
                    "Lists the architectures, or writes one with seeded random weights as ONNX.\n"
-                   "Example: lastbit zoo lenet5 --out lenet5.onnx");
+                   "Example: lastbit zoo resnet18 --input 3,224,224 --classes 1000 --codebook "
+                   "ternary --out resnet18.onnx");
   std::string name;
   std::string out;
   ZooOptions options;
+  const std::vector<std::string> all_float = {"float"};
+  std::vector<std::string> rules = all_float;
   line.app()
       .add_option("name,--name", name, "Architecture to write; none lists them")
       ->type_name("NAME");
@@ -26,6 +32,7 @@ int zoo_command(int argc, char** argv) {
   line.app()
       .add_option("--seed", options.seed, "Seed of the random weights")
       ->check(CLI::NonNegativeNumber);
+  add_codebook_option(line.app(), rules);
   if (!line.parse(argc, argv)) return 0;
 
   if (name.empty() && out.empty()) {
@@ -33,7 +40,11 @@ int zoo_command(int argc, char** argv) {
     return 0;
   }
   if (out.empty()) throw InputError("[zoo] --out is missing, expected the file to write");
-  const Graph graph = make_network(name, options);
+  Graph graph = make_network(name, options);
+  if (rules != all_float) {
+    const std::vector<Constraint> constraints = choose_codebooks(graph, rules);
+    graph = project_weights(std::move(graph), constraints);
+  }
   write_onnx(out, graph);
   std::cout << "wrote " << out << " (" << std::filesystem::file_size(out) << " bytes, "
             << parameter_count(graph) << " parameters)\n";

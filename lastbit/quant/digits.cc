@@ -16,10 +16,10 @@ constexpr std::size_t kMostDigits = 8;
 
 using Digits = std::array<Code, kMostDigits>;
 
-// kTable[radix][byte] holds the digits of `byte`, the first one first.
+// At [radix][byte], the digits of `byte`, the first one first.
 using Table = std::array<std::array<Digits, 256>, kMostRadix + 1>;
 
-constexpr Table make_table() {
+Table make_table() {
   Table table{};
   for (unsigned radix = 2; radix <= kMostRadix; ++radix) {
     for (unsigned byte = 0; byte < 256; ++byte) {
@@ -33,7 +33,11 @@ constexpr Table make_table() {
   return table;
 }
 
-constexpr Table kTable = make_table();
+// Made when first asked for: as a constant it would be a tenth of what the runtime takes.
+const Table& table_of_digits() {
+  static const Table kTable = make_table();
+  return kTable;
+}
 
 unsigned power(int radix, std::size_t exponent) noexcept {
   unsigned result = 1;
@@ -77,7 +81,7 @@ void unpack(std::span<const std::uint8_t> bytes,
     std::memcpy(codes.data(), bytes.data() + first, codes.size());
     return;
   }
-  const std::array<Digits, 256>& table = kTable[static_cast<std::size_t>(radix)];
+  const std::array<Digits, 256>& table = table_of_digits()[static_cast<std::size_t>(radix)];
   const auto digits = static_cast<std::size_t>(digits_per_byte(radix));
   const std::uint8_t* byte = bytes.data() + first / digits;
   Code* out = codes.data();

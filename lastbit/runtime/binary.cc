@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "lastbit/runtime/operators.h"
+#include "lastbit/runtime/plan_builder.h"
 
 // Add, Sub, Mul and Div with numpy's broadcasting.
 
@@ -67,8 +68,9 @@ template <typename Operation>
 class BinaryStep final : public Step {
  public:
   explicit BinaryStep(const StepRequest& request)
-      : axes_(
-            broadcast_axes(request.inputs[0].shape, request.inputs[1].shape, request.output.shape)),
+      : axes_(broadcast_axes(shape_in_memory(request.inputs[0]),
+                             shape_in_memory(request.inputs[1]),
+                             shape_in_memory(request.output))),
         a_(request.inputs[0].slot),
         b_(request.inputs[1].slot),
         output_(request.output.slot) {
@@ -77,7 +79,7 @@ class BinaryStep final : public Step {
 
   std::size_t units() const noexcept override { return units_; }
   double work() const noexcept override {
-    return static_cast<double>(units_) * static_cast<double>(axes_.back().size);
+    return kMove * static_cast<double>(units_) * static_cast<double>(axes_.back().size);
   }
 
   void run(const Frame& frame,
@@ -126,14 +128,20 @@ struct Quotient {
   float operator()(float a, float b) const noexcept { return a / b; }
 };
 
+template <typename Operation>
+void add_binary(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<BinaryStep<Operation>>(request),
+                         {request.inputs[0].slot, request.inputs[1].slot, request.output.slot});
+}
+
 }  // namespace
 
-std::unique_ptr<const Step> make_binary(const StepRequest& request) {
+void make_binary(const StepRequest& request) {
   const std::string& op = request.node->op;
-  if (op == "Add") return std::make_unique<BinaryStep<Sum>>(request);
-  if (op == "Sub") return std::make_unique<BinaryStep<Difference>>(request);
-  if (op == "Mul") return std::make_unique<BinaryStep<Product>>(request);
-  return std::make_unique<BinaryStep<Quotient>>(request);
+  if (op == "Add") return add_binary<Sum>(request);
+  if (op == "Sub") return add_binary<Difference>(request);
+  if (op == "Mul") return add_binary<Product>(request);
+  return add_binary<Quotient>(request);
 }
 
 }  // namespace lastbit

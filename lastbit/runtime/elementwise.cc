@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "lastbit/runtime/operators.h"
+#include "lastbit/runtime/plan_builder.h"
 
 // Operators on each value by itself: activations and Clip.
 
@@ -19,8 +20,8 @@ class ElementwiseStep : public Step {
         count_(static_cast<std::size_t>(element_count(request.output.shape))) {}
 
   std::size_t units() const noexcept override { return (count_ + kBlock - 1) / kBlock; }
-  // A transcendental function takes as long as some ten products.
-  double work() const noexcept override { return 10.0 * static_cast<double>(count_); }
+  // A transcendental function takes several times as long as moving its value.
+  double work() const noexcept override { return 4.0 * kMove * static_cast<double>(count_); }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -58,7 +59,9 @@ class ActivationStep final : public ElementwiseStep {
 class ClipStep final : public ElementwiseStep {
  public:
   explicit ClipStep(const StepRequest& request)
-      : ElementwiseStep(request), low_(request.inputs[1].slot), high_(request.inputs[2].slot) {}
+      : ElementwiseStep(request),
+        low_(request.plan->slot_of(request.inputs[1])),
+        high_(request.plan->slot_of(request.inputs[2])) {}
 
  private:
   // In ONNX's order: where the bounds cross, the upper one wins.
@@ -74,12 +77,17 @@ class ClipStep final : public ElementwiseStep {
 
 }  // namespace
 
-std::unique_ptr<const Step> make_activation(const StepRequest& request) {
-  return std::make_unique<ActivationStep>(request);
+void make_activation(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<ActivationStep>(request),
+                         {request.inputs[0].slot, request.output.slot});
 }
 
-std::unique_ptr<const Step> make_clip(const StepRequest& request) {
-  return std::make_unique<ClipStep>(request);
+void make_clip(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<ClipStep>(request),
+                         {request.inputs[0].slot,
+                          request.plan->slot_of(request.inputs[1]),
+                          request.plan->slot_of(request.inputs[2]),
+                          request.output.slot});
 }
 
 }  // namespace lastbit

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "lastbit/runtime/operators.h"
+#include "lastbit/runtime/plan_builder.h"
 
 // Operators that move values and compute nothing: Transpose and Concat.
 
@@ -34,7 +35,7 @@ class TransposeStep final : public Step {
 
   std::size_t units() const noexcept override { return units_; }
   double work() const noexcept override {
-    return 2.0 * static_cast<double>(units_) * static_cast<double>(sizes_.back());
+    return 2.0 * kMove * static_cast<double>(units_) * static_cast<double>(sizes_.back());
   }
 
   void run(const Frame& frame,
@@ -67,10 +68,11 @@ class TransposeStep final : public Step {
 class ConcatStep final : public Step {
  public:
   explicit ConcatStep(const StepRequest& request) : output_(request.output.slot) {
-    const Shape& shape = request.output.shape;
+    const Shape shape = shape_in_memory(request.output);
     const auto rank = static_cast<std::int64_t>(shape.size());
     const std::int64_t axis = int_attribute(*request.node, "axis", 0);
-    const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+    auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+    if (request.output.channels_last && at > 0) at = at == 1 ? shape.size() - 1 : at - 1;
     for (std::size_t i = 0; i < at; ++i) units_ *= static_cast<std::size_t>(shape[i]);
     for (const Operand& input : request.inputs) {
       if (!input.present()) continue;
@@ -81,7 +83,7 @@ class ConcatStep final : public Step {
   }
 
   std::size_t units() const noexcept override { return units_; }
-  double work() const noexcept override { return static_cast<double>(units_ * length_); }
+  double work() const noexcept override { return kMove * static_cast<double>(units_ * length_); }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -107,14 +109,84 @@ class ConcatStep final : public Step {
   std::size_t length_ = 0;
 };
 
+// Turns [batch, rows, columns] into [batch, columns, rows]. A unit is a run of columns of a sample.
+class RelayoutStep final : public Step {
+ public:
+  RelayoutStep(int input, int output, std::size_t batch, std::size_t rows, std::size_t columns)
+      : input_(input),
+        output_(output),
+        batch_(batch),
+        rows_(rows),
+        columns_(columns),
+        runs_((columns + kRun - 1) / kRun) {}
+
+  std::size_t units() const noexcept override { return batch_ * runs_; }
+  double work() const noexcept override {
+    return 2.0 * kMove * static_cast<double>(batch_ * rows_ * columns_);
+  }
+
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int /*worker*/) const noexcept override {
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      const std::size_t sample = unit / runs_ * rows_ * columns_;
+      const std::size_t first = unit % runs_ * kRun;
+      const std::size_t last = std::min(columns_, first + kRun);
+      const float* from = frame.read(input_) + sample;
+      float* to = frame.write(output_) + sample;
+      for (std::size_t row = 0; row < rows_; row += kRun) {
+        const std::size_t stop = std::min(rows_, row + kRun);
+        for (std::size_t column = first; column < last; ++column) {
+          for (std::size_t r = row; r < stop; ++r) {
+            to[column * rows_ + r] = from[r * columns_ + column];
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kRun = 16;  // a square of so many rows and columns stays in cache
+
+  int input_;
+  int output_;
+  std::size_t batch_;
+  std::size_t rows_;
+  std::size_t columns_;
+  std::size_t runs_;
+};
+
 }  // namespace
 
-std::unique_ptr<const Step> make_transpose(const StepRequest& request) {
-  return std::make_unique<TransposeStep>(request);
+Shape shape_in_memory(const Operand& operand) {
+  Shape shape = operand.shape;
+  if (operand.channels_last) std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+  return shape;
 }
 
-std::unique_ptr<const Step> make_concat(const StepRequest& request) {
-  return std::make_unique<ConcatStep>(request);
+void make_transpose(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<TransposeStep>(request),
+                         {request.inputs[0].slot, request.output.slot});
+}
+
+void make_concat(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<ConcatStep>(request), {request.output.slot});
+  // The step before this line reads all inputs, however many.
+  for (const Operand& input : request.inputs) request.plan->use_in_last_step(input.slot);
+}
+
+void add_relayout(PlanBuilder& plan, const Operand& from, int to) {
+  const auto batch = static_cast<std::size_t>(from.shape[0]);
+  const auto channels = static_cast<std::size_t>(from.shape[1]);
+  const std::size_t area = static_cast<std::size_t>(element_count(from.shape)) / batch / channels;
+  plan.add_step(std::make_unique<RelayoutStep>(from.slot,
+                                               to,
+                                               batch,
+                                               from.channels_last ? area : channels,
+                                               from.channels_last ? channels : area),
+                {from.slot, to},
+                "relayout");
 }
 
 }  // namespace lastbit

@@ -1,211 +1,349 @@
 #include <algorithm>
 #include <utility>
 
+#include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/operators.h"
-#include "lastbit/runtime/weights.h"
+#include "lastbit/runtime/plan_builder.h"
+#include "lastbit/runtime/prepare.h"
+#include "lastbit/runtime/product_weights.h"
 
-// Gemm and MatMul.
+// Gemm, and MatMul with a constant matrix.
 
 namespace lastbit {
 namespace {
 
-struct LinearOptions {
-  std::size_t rows = 0;          // of the input and the result
-  bool transpose_input = false;  // the input lies as [depth, rows]
-  float alpha = 1.0F;
-  int bias_slot = -1;
-  float beta = 1.0F;
-  std::size_t bias_row_stride = 0;
-  std::size_t bias_column_stride = 0;
-  Activation activation;
+// Up to so many rows are multiplied one by one: a tile of fewer takes as long for each weight.
+constexpr std::size_t kVectorRows = 2;
+
+// Blocks that a kernel of vectors takes at once, to have enough sums under way.
+constexpr std::size_t kVectorBlocks = 8;
+
+// A summand that is no bias: computed, or different in each row.
+struct Addend {
+  int slot = -1;
+  float factor = 1.0F;
+  std::size_t row_stride = 0;
+  std::size_t column_stride = 0;
 };
 
-// result[i, j] = activation(alpha * sum over k of input[i, k] * weights[j, k] + beta * bias[i, j])
+struct LinearInput {
+  int slot = -1;
+  int scales = -1;  // of an InputScale a row; below 0 for floats
+  RowsLayout layout;
+};
+
+// result[i, j] = activation(sum over k of input[i, k] * weights[j, k] + bias[j]). A unit is a
+// block of columns, for all rows.
 class LinearStep final : public Step {
  public:
-  LinearStep(const StepRequest& request, WeightRows weights, std::size_t columns, LinearOptions o)
+  LinearStep(const StepRequest& request,
+             ProductWeights weights,
+             OutputAffine affine,
+             const LinearInput& input,
+             const Addend& addend)
       : weights_(std::move(weights)),
-        columns_(columns),
-        options_(o),
-        input_(request.inputs[0].slot),
-        output_(request.output.slot) {}
+        affine_(std::move(affine)),
+        activation_(request.fused.activation),
+        addend_(addend),
+        input_(input),
+        residual_(request.fused.residual.slot),
+        output_(request.output.slot) {
+    for (std::size_t g = 0; g < weights_.groups(); ++g) {
+      offsets_.push_back(static_cast<std::int32_t>(g * kGroupInputs));
+    }
+    const std::int8_t* levels = weights_.levels();
+    const std::int32_t codes = weights_.integers() ? 1 << weights_.bits() : 0;
+    if (weights_.bits() > 4 || codes == 0) return;
+    lowest_ = *std::min_element(levels, levels + codes);
+    for (std::int32_t code = 0; code < 16; ++code) {
+      values_[code] = static_cast<std::uint8_t>(levels[code] - lowest_);
+      values_are_codes_ = values_are_codes_ && (code >= codes || values_[code] == code);
+    }
+  }
 
-  std::size_t units() const noexcept override { return (columns_ + kDotRows - 1) / kDotRows; }
+  std::size_t units() const noexcept override { return weights_.blocks(); }
   double work() const noexcept override {
-    return static_cast<double>(options_.rows) * static_cast<double>(columns_) *
-           static_cast<double>(weights_.depth());
+    return static_cast<double>(input_.layout.rows) * static_cast<double>(weights_.outputs()) *
+           static_cast<double>(input_.layout.depth);
   }
-  std::size_t scratch_floats() const noexcept override {
-    return weights_.dot_buffer_floats(options_.rows) +
-           (options_.transpose_input ? options_.rows * weights_.depth() : 0);
-  }
+  double products() const noexcept override { return work(); }
   std::size_t weight_bytes() const noexcept override { return weights_.bytes(); }
 
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
-           int worker) const noexcept override {
-    float* scratch = frame.scratch_of(worker);
-    const std::size_t depth = weights_.depth();
-    const float* input = frame.read(input_);
-    if (options_.transpose_input) {
-      float* rows = scratch + weights_.dot_buffer_floats(options_.rows);
-      for (std::size_t i = 0; i < options_.rows; ++i) {
-        for (std::size_t k = 0; k < depth; ++k) rows[i * depth + k] = input[k * options_.rows + i];
-      }
-      input = rows;
-    }
-    float* output = frame.write(output_);
-    for (std::size_t unit = begin; unit < end; ++unit) {
-      const std::size_t first = unit * kDotRows;
-      const std::size_t count = std::min(kDotRows, columns_ - first);
-      weights_.dot(
-          *frame.kernels, input, options_.rows, first, count, scratch, output + first, columns_);
-      finish(frame, output, first, count);
-    }
-  }
-
- private:
-  void finish(const Frame& frame,
-              float* output,
-              std::size_t first,
-              std::size_t count) const noexcept {
-    float factors[kDotRows];
-    for (std::size_t j = 0; j < count; ++j) factors[j] = options_.alpha * weights_.scale(first + j);
-    const float* bias = options_.bias_slot < 0 ? nullptr : frame.read(options_.bias_slot);
-    for (std::size_t i = 0; i < options_.rows; ++i) {
-      float* row = output + i * columns_ + first;
-      for (std::size_t j = 0; j < count; ++j) row[j] *= factors[j];
-      if (bias != nullptr) {
-        const float* from = bias + i * options_.bias_row_stride;
-        for (std::size_t j = 0; j < count; ++j) {
-          row[j] += options_.beta * from[(first + j) * options_.bias_column_stride];
+           int /*worker*/) const noexcept override {
+    for (std::size_t block = begin; block < end;) {
+      std::size_t blocks = 1;
+      if (by_vectors()) {
+        while (block + blocks < end && blocks < kVectorBlocks &&
+               weights_.block(block + blocks).width == weights_.block(block).width) {
+          ++blocks;
+        }
+        for (std::size_t row = 0; row < input_.layout.rows; ++row) {
+          multiply_vector(frame, block, blocks, row);
+        }
+      } else {
+        for (std::size_t row = 0; row < input_.layout.rows; row += kTileRows) {
+          multiply_tile(frame, block, row, std::min(kTileRows, input_.layout.rows - row));
         }
       }
-      frame.kernels->activate(options_.activation, row, count);
-    }
-  }
-
-  WeightRows weights_;
-  std::size_t columns_;
-  LinearOptions options_;
-  int input_;
-  int output_;
-};
-
-// The product of two computed matrices, in batches that are broadcast as numpy.matmul does.
-class MatMulStep final : public Step {
- public:
-  explicit MatMulStep(const StepRequest& request)
-      : a_(request.inputs[0].slot), b_(request.inputs[1].slot), output_(request.output.slot) {
-    Shape a = request.inputs[0].shape;
-    Shape b = request.inputs[1].shape;
-    if (a.size() == 1) a.insert(a.begin(), 1);
-    if (b.size() == 1) b.push_back(1);
-    rows_ = static_cast<std::size_t>(a[a.size() - 2]);
-    depth_ = static_cast<std::size_t>(a.back());
-    columns_ = static_cast<std::size_t>(b.back());
-    const std::size_t rank = std::max(a.size(), b.size());
-    a.insert(a.begin(), rank - a.size(), 1);
-    b.insert(b.begin(), rank - b.size(), 1);
-    std::size_t batches = 1;
-    for (std::size_t axis = 0; axis + 2 < rank; ++axis) {
-      batches *= static_cast<std::size_t>(std::max(a[axis], b[axis]));
-    }
-    for (std::size_t batch = 0; batch < batches; ++batch) pairs_.push_back(pair_of(batch, a, b));
-  }
-
-  std::size_t units() const noexcept override { return pairs_.size() * rows_; }
-  double work() const noexcept override {
-    return static_cast<double>(units()) * static_cast<double>(depth_ * columns_);
-  }
-
-  void run(const Frame& frame,
-           std::size_t begin,
-           std::size_t end,
-           int /*worker*/) const noexcept override {
-    for (std::size_t unit = begin; unit < end; ++unit) {
-      const auto [a_batch, b_batch] = pairs_[unit / rows_];
-      const float* a = frame.read(a_) + (a_batch * rows_ + unit % rows_) * depth_;
-      const float* b = frame.read(b_) + b_batch * depth_ * columns_;
-      float* out = frame.write(output_) + unit * columns_;
-      std::fill_n(out, columns_, 0.0F);
-      for (std::size_t k = 0; k < depth_; ++k) {
-        for (std::size_t j = 0; j < columns_; ++j) out[j] += a[k] * b[k * columns_ + j];
-      }
+      block += blocks;
     }
   }
 
  private:
-  static std::pair<std::size_t, std::size_t> pair_of(std::size_t batch,
-                                                     const Shape& a,
-                                                     const Shape& b) {
-    std::size_t a_batch = 0;
-    std::size_t b_batch = 0;
-    std::size_t a_stride = 1;
-    std::size_t b_stride = 1;
-    for (std::size_t axis = a.size() - 2; axis-- > 0;) {
-      const auto a_size = static_cast<std::size_t>(a[axis]);
-      const auto b_size = static_cast<std::size_t>(b[axis]);
-      const std::size_t index = batch % std::max(a_size, b_size);
-      batch /= std::max(a_size, b_size);
-      if (a_size > 1) a_batch += index * a_stride;
-      if (b_size > 1) b_batch += index * b_stride;
-      a_stride *= a_size;
-      b_stride *= b_size;
-    }
-    return {a_batch, b_batch};
+  bool by_vectors() const noexcept {
+    return input_.scales < 0 ? input_.layout.rows <= kVectorRows : input_.layout.as_signed;
   }
 
-  int a_;
-  int b_;
+  Finish finish_of(const Frame& frame,
+                   std::size_t block,
+                   std::size_t row,
+                   std::size_t count) const noexcept {
+    const std::size_t columns = weights_.outputs();
+    const std::size_t column = block * kBlockOutputs;
+    Finish finish{
+        .count = count,
+        .outputs = weights_.outputs_of(block),
+        .sums_stride = static_cast<std::size_t>(weights_.block(block).width) * kWordOutputs,
+        .scale = affine_.scale.data() + column,
+        .bias = affine_.shift.data() + column,
+        .stride = columns,
+        .activation = addend_.slot < 0 ? activation_ : Activation{},
+        .out = frame.write(output_) + row * columns + column};
+    if (residual_ >= 0) finish.residual = frame.read(residual_) + row * columns + column;
+    return finish;
+  }
+
+  void multiply_vector(const Frame& frame,
+                       std::size_t block,
+                       std::size_t blocks,
+                       std::size_t row) const noexcept {
+    alignas(64) float floats[kVectorBlocks * kBlockOutputs];
+    alignas(64) std::int32_t integers[kVectorBlocks * kBlockOutputs];
+    const WeightBlock words = weights_.block(block);
+    if (input_.scales < 0) {
+      const float* x = frame.read(input_.slot) + row * input_.layout.stored;
+      frame.kernels->vector_float(x, offsets_.size(), words, blocks, floats);
+    } else {
+      const auto* x = frame.read_as<std::int8_t>(input_.slot) + row * input_.layout.stored;
+      frame.kernels->vector_int8(
+          x, offsets_.size(), words, blocks, values_are_codes_ ? nullptr : values_, integers);
+    }
+    for (std::size_t i = 0; i < blocks; ++i) {
+      const Finish finish = finish_of(frame, block + i, row, 1);
+      if (input_.scales < 0) {
+        frame.kernels->finish_float(floats + i * finish.sums_stride, finish);
+      } else {
+        finish_signed(frame, integers + i * finish.sums_stride, block + i, row, finish);
+      }
+      if (addend_.slot >= 0) add(frame, row, (block + i) * kBlockOutputs, finish);
+    }
+  }
+
+  void multiply_tile(const Frame& frame,
+                     std::size_t block,
+                     std::size_t row,
+                     std::size_t count) const noexcept {
+    const WeightBlock words = weights_.block(block);
+    const Finish finish = finish_of(frame, block, row, count);
+    const std::size_t column = block * kBlockOutputs;
+    if (input_.scales < 0) {
+      multiply_floats(frame, words, row, finish);
+    } else {
+      multiply_integers(frame, words, row, column, finish);
+    }
+    if (addend_.slot >= 0) add(frame, row, column, finish);
+  }
+
+  void multiply_floats(const Frame& frame,
+                       const WeightBlock& words,
+                       std::size_t row,
+                       const Finish& finish) const noexcept {
+    alignas(64) float sums[kTileRows * kBlockOutputs];
+    const float* rows[kTileRows];
+    for (std::size_t r = 0; r < finish.count; ++r) {
+      rows[r] = frame.read(input_.slot) + (row + r) * input_.layout.stored;
+    }
+    frame.kernels->tile_float({rows, finish.count, offsets_.data(), offsets_.size()}, words, sums);
+    frame.kernels->finish_float(sums, finish);
+  }
+
+  // sum of level * (x - zero) = sum of level * x - zero * (sum of levels)
+  void multiply_integers(const Frame& frame,
+                         const WeightBlock& words,
+                         std::size_t row,
+                         std::size_t column,
+                         Finish finish) const noexcept {
+    alignas(64) std::int32_t sums[kTileRows * kBlockOutputs];
+    const std::uint8_t* rows[kTileRows];
+    for (std::size_t r = 0; r < finish.count; ++r) {
+      rows[r] = frame.read_as<std::uint8_t>(input_.slot) + (row + r) * input_.layout.stored;
+    }
+    frame.kernels->tile_int8({rows, finish.count, offsets_.data(), offsets_.size()}, words, sums);
+    const std::size_t count = std::exchange(finish.count, 1);
+    for (std::size_t r = 0; r < count; ++r) {
+      const InputScale& scale = frame.read_as<InputScale>(input_.scales)[row + r];
+      std::int32_t zeros[kBlockOutputs];
+      for (std::size_t o = 0; o < finish.outputs; ++o) {
+        zeros[o] = scale.zero * weights_.level_sum(column + o);
+      }
+      frame.kernels->finish_int8(
+          sums + r * finish.sums_stride, zeros, scale.scale * weights_.unit(), finish);
+      finish.out += finish.stride;
+      if (finish.residual != nullptr) finish.residual += finish.stride;
+    }
+  }
+
+  // With level = value + lowest, and x as x - 128:
+  // sum of level * (x - zero) = sum of value * (x - 128) + (128 - zero) * (sum of values)
+  //                             + lowest * sum of (x - zero)
+  void finish_signed(const Frame& frame,
+                     const std::int32_t* sums,
+                     std::size_t block,
+                     std::size_t row,
+                     const Finish& finish) const noexcept {
+    const InputScale& scale = frame.read_as<InputScale>(input_.scales)[row];
+    std::int32_t zeros[kBlockOutputs];
+    const auto depth = static_cast<std::int32_t>(input_.layout.stored);
+    for (std::size_t o = 0; o < finish.outputs; ++o) {
+      const std::int32_t value_sum =
+          weights_.level_sum(block * kBlockOutputs + o) - lowest_ * depth;
+      zeros[o] = (scale.zero - 128) * value_sum - lowest_ * scale.sum;
+    }
+    frame.kernels->finish_int8(sums, zeros, scale.scale * weights_.unit(), finish);
+  }
+
+  void add(const Frame& frame,
+           std::size_t row,
+           std::size_t column,
+           const Finish& finish) const noexcept {
+    const float* from = frame.read(addend_.slot);
+    for (std::size_t r = 0; r < finish.count; ++r) {
+      float* to = finish.out + r * finish.stride;
+      for (std::size_t o = 0; o < finish.outputs; ++o) {
+        to[o] += addend_.factor *
+                 from[(row + r) * addend_.row_stride + (column + o) * addend_.column_stride];
+      }
+      frame.kernels->activate(activation_, to, finish.outputs);
+    }
+  }
+
+  ProductWeights weights_;
+  OutputAffine affine_;
+  Activation activation_;
+  Addend addend_;
+  LinearInput input_;
+  int residual_;
   int output_;
-  std::size_t rows_ = 1;
-  std::size_t depth_ = 1;
-  std::size_t columns_ = 1;
-  std::vector<std::pair<std::size_t, std::size_t>> pairs_;  // matrices of a and b for each result
+  std::vector<std::int32_t> offsets_;
+  std::uint8_t values_[16] = {};  // of each code: its integer level less the lowest
+  bool values_are_codes_ = true;
+  std::int32_t lowest_ = 0;
 };
+
+// Elements of the matrix [outputs, depth], which may lie as [depth, outputs].
+WeightOrder matrix_order(std::size_t outputs, std::size_t depth, bool transposed) {
+  WeightOrder order;
+  order.outputs = outputs;
+  order.output_step = transposed ? 1 : depth;
+  const std::size_t stored = (depth + kGroupInputs - 1) / kGroupInputs * kGroupInputs;
+  for (std::size_t k = 0; k < stored; ++k) {
+    order.inputs.push_back(k >= depth ? -1
+                                      : static_cast<std::int64_t>(transposed ? k * outputs : k));
+  }
+  return order;
+}
+
+// The input in the form that the product reads.
+LinearInput prepare_rows(const StepRequest& request,
+                         const ProductWeights& weights,
+                         RowsLayout layout,
+                         bool integers) {
+  PlanBuilder& plan = *request.plan;
+  const int from = request.inputs[0].slot;
+  LinearInput input{.slot = from, .layout = layout};
+  if (integers) {
+    input.layout.as_signed =
+        layout.rows <= kVectorRows && weights.bits() <= 4 && weights.groups() <= kVectorGroups;
+    input.slot = plan.add_buffer(layout.rows * layout.stored);
+    input.scales = plan.add_buffer(layout.rows * sizeof(InputScale));
+    plan.add_step(make_quantize_rows(from, input.slot, input.scales, input.layout),
+                  {from, input.slot, input.scales},
+                  "quantize");
+  } else if (layout.transposed || layout.stored != layout.depth) {
+    input.slot = plan.add_buffer(layout.rows * layout.stored * sizeof(float));
+    plan.add_step(make_copy_rows(from, input.slot, layout), {from, input.slot}, "pad");
+  }
+  return input;
+}
+
+void add_product(const StepRequest& request,
+                 const WeightOrder& order,
+                 RowsLayout layout,
+                 float alpha,
+                 std::span<const float> bias,
+                 const Addend& addend) {
+  const bool int8 = request.plan->options().activations == Activations::kInt8;
+  ProductWeights weights(*request.inputs[1].constant, order, int8);
+  layout.stored = order.inputs.size();
+  const LinearInput input = prepare_rows(request, weights, layout, int8 && weights.integers());
+  std::vector<float> scales;
+  for (std::size_t o = 0; o < order.outputs; ++o) scales.push_back(alpha * weights.scale(o));
+  OutputAffine affine(std::move(scales), bias, request.fused);
+  request.plan->add_step(
+      std::make_unique<LinearStep>(request, std::move(weights), std::move(affine), input, addend),
+      {input.slot, input.scales, addend.slot, request.fused.residual.slot, request.output.slot});
+}
 
 }  // namespace
 
-std::unique_ptr<const Step> make_gemm(const StepRequest& request) {
+void make_gemm(const StepRequest& request) {
   const Node& node = *request.node;
   const Shape& weights = request.inputs[1].shape;
   const bool by_rows = int_attribute(node, "transB", 0) != 0;
   const auto columns = static_cast<std::size_t>(weights[by_rows ? 0 : 1]);
   const auto depth = static_cast<std::size_t>(weights[by_rows ? 1 : 0]);
-  LinearOptions options{.rows = static_cast<std::size_t>(request.output.shape[0]),
-                        .transpose_input = int_attribute(node, "transA", 0) != 0,
-                        .alpha = float_attribute(node, "alpha", 1.0F),
-                        .beta = float_attribute(node, "beta", 1.0F),
-                        .activation = request.activation};
+  const RowsLayout layout{.rows = static_cast<std::size_t>(request.output.shape[0]),
+                          .depth = depth,
+                          .transposed = int_attribute(node, "transA", 0) != 0};
   // ONNX leaves out the term for a beta of 0, whatever the bias holds.
-  if (request.inputs[2].present() && options.beta != 0.0F) {
-    Shape bias = request.inputs[2].shape;
-    bias.insert(bias.begin(), 2 - bias.size(), 1);
-    options.bias_slot = request.inputs[2].slot;
-    options.bias_row_stride = bias[0] == 1 ? 0 : static_cast<std::size_t>(bias[1]);
-    options.bias_column_stride = bias[1] == 1 ? 0 : 1;
+  const float beta = float_attribute(node, "beta", 1.0F);
+  std::vector<float> bias;
+  Addend addend;
+  if (request.inputs[2].present() && beta != 0.0F) {
+    Shape shape = request.inputs[2].shape;
+    shape.insert(shape.begin(), 2 - shape.size(), 1);
+    if (request.inputs[2].constant != nullptr && shape[0] == 1) {
+      bias = constant_floats(request.inputs[2]);
+      if (bias.size() == 1) bias.assign(columns, float{bias.front()});
+      for (float& value : bias) value *= beta;
+    } else {
+      addend = {.slot = request.plan->slot_of(request.inputs[2]),
+                .factor = beta,
+                .row_stride = shape[0] == 1 ? 0 : static_cast<std::size_t>(shape[1]),
+                .column_stride = shape[1] == 1 ? std::size_t{0} : std::size_t{1}};
+    }
   }
-  return std::make_unique<LinearStep>(
-      request, WeightRows(request.inputs[1], columns, depth, !by_rows), columns, options);
+  add_product(request,
+              matrix_order(columns, depth, !by_rows),
+              layout,
+              float_attribute(node, "alpha", 1.0F),
+              bias,
+              addend);
 }
 
-std::unique_ptr<const Step> make_matmul(const StepRequest& request) {
+void make_matmul(const StepRequest& request) {
   const Operand& right = request.inputs[1];
-  if (right.slot >= 0) return std::make_unique<MatMulStep>(request);
+  if (right.slot >= 0) return make_computed_matmul(request);
   const auto depth = static_cast<std::size_t>(right.shape.front());
   const std::size_t columns =
       right.shape.size() == 1 ? 1 : static_cast<std::size_t>(right.shape.back());
-  LinearOptions options{
+  const RowsLayout layout{
       .rows = static_cast<std::size_t>(element_count(request.inputs[0].shape)) / depth,
-      .activation = request.activation};
-  if (request.bias.present()) {
-    options.bias_slot = request.bias.slot;
-    options.bias_column_stride = 1;
-  }
-  return std::make_unique<LinearStep>(
-      request, WeightRows(right, columns, depth, right.shape.size() == 2), columns, options);
+      .depth = depth};
+  add_product(request, matrix_order(columns, depth, right.shape.size() == 2), layout, 1.0F, {}, {});
 }
 
 }  // namespace lastbit

@@ -1,128 +1,90 @@
-#include <algorithm>
+#include "lastbit/runtime/normalize.h"
+
 #include <cmath>
+#include <utility>
 
+#include "lastbit/base/text.h"
+#include "lastbit/base/vectorize.h"
+#include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/operators.h"
-
-// BatchNormalization, Softmax and LogSoftmax.
+#include "lastbit/runtime/plan_builder.h"
 
 namespace lastbit {
 namespace {
 
-// Ioffe and Szegedy 2015, algorithm 2: with the statistics of training.
+LASTBIT_VECTORIZE void scale_and_shift(const float* __restrict from,
+                                       const float* __restrict factor,
+                                       const float* __restrict shift,
+                                       std::size_t count,
+                                       float* __restrict to) {
+  for (std::size_t c = 0; c < count; ++c) to[c] = factor[c] * from[c] + shift[c];
+}
+
+// Values lie channels last; a unit is a pixel.
 class NormalizationStep final : public Step {
  public:
-  explicit NormalizationStep(const StepRequest& request)
-      : input_(request.inputs[0].slot),
-        scale_(request.inputs[1].slot),
-        bias_(request.inputs[2].slot),
-        mean_(request.inputs[3].slot),
-        variance_(request.inputs[4].slot),
-        output_(request.output.slot),
-        epsilon_(float_attribute(*request.node, "epsilon", 1e-5F)) {
-    const Shape& shape = request.output.shape;
-    channels_ = shape.size() < 2 ? 1 : static_cast<std::size_t>(shape[1]);
-    planes_ = static_cast<std::size_t>(shape[0]) * channels_;
-    area_ = static_cast<std::size_t>(element_count(shape)) / planes_;
-  }
-
-  std::size_t units() const noexcept override { return planes_; }
-  double work() const noexcept override { return static_cast<double>(planes_ * (area_ + 10)); }
-
-  void run(const Frame& frame,
-           std::size_t begin,
-           std::size_t end,
-           int /*worker*/) const noexcept override {
-    for (std::size_t plane = begin; plane < end; ++plane) {
-      const std::size_t c = plane % channels_;
-      const float factor = frame.read(scale_)[c] / std::sqrt(frame.read(variance_)[c] + epsilon_);
-      const float mean = frame.read(mean_)[c];
-      const float bias = frame.read(bias_)[c];
-      const float* from = frame.read(input_) + plane * area_;
-      float* to = frame.write(output_) + plane * area_;
-      for (std::size_t i = 0; i < area_; ++i) to[i] = (from[i] - mean) * factor + bias;
-    }
-  }
-
- private:
-  int input_;
-  int scale_;
-  int bias_;
-  int mean_;
-  int variance_;
-  int output_;
-  float epsilon_;
-  std::size_t channels_ = 1;
-  std::size_t planes_ = 1;
-  std::size_t area_ = 1;
-};
-
-class SoftmaxStep final : public Step {
- public:
-  explicit SoftmaxStep(const StepRequest& request)
-      : logarithm_(request.node->op == "LogSoftmax"),
+  NormalizationStep(const StepRequest& request, ChannelAffine affine)
+      : affine_(std::move(affine)),
         input_(request.inputs[0].slot),
-        output_(request.output.slot) {
-    const Shape& shape = request.output.shape;
-    const auto rank = static_cast<std::int64_t>(shape.size());
-    const std::int64_t axis = int_attribute(*request.node, "axis", -1);
-    const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
-    for (std::size_t i = 0; i < at; ++i) outer_ *= static_cast<std::size_t>(shape[i]);
-    size_ = static_cast<std::size_t>(shape[at]);
-    for (std::size_t i = at + 1; i < shape.size(); ++i)
-      inner_ *= static_cast<std::size_t>(shape[i]);
-  }
+        output_(request.output.slot),
+        pixels_(static_cast<std::size_t>(element_count(request.output.shape)) /
+                affine_.factor.size()) {}
 
-  std::size_t units() const noexcept override { return outer_; }
+  std::size_t units() const noexcept override { return pixels_; }
   double work() const noexcept override {
-    return 20.0 * static_cast<double>(outer_ * size_) * static_cast<double>(inner_);
+    return kMove * static_cast<double>(pixels_ * affine_.factor.size());
+  }
+  std::size_t weight_bytes() const noexcept override {
+    return 2 * affine_.factor.size() * sizeof(float);
   }
 
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
-    for (std::size_t unit = begin; unit < end; ++unit) {
-      for (std::size_t i = 0; i < inner_; ++i) {
-        const std::size_t first = unit * size_ * inner_ + i;
-        normalize(frame.read(input_) + first, frame.write(output_) + first);
-      }
+    const std::size_t channels = affine_.factor.size();
+    for (std::size_t p = begin; p < end; ++p) {
+      scale_and_shift(frame.read(input_) + p * channels,
+                      affine_.factor.data(),
+                      affine_.shift.data(),
+                      channels,
+                      frame.write(output_) + p * channels);
     }
   }
 
  private:
-  // The maximum is taken off first, so that no exponential overflows.
-  void normalize(const float* from, float* to) const noexcept {
-    float largest = from[0];
-    for (std::size_t k = 1; k < size_; ++k) largest = std::max(largest, from[k * inner_]);
-    double sum = 0.0;
-    for (std::size_t k = 0; k < size_; ++k) {
-      const float e = std::exp(from[k * inner_] - largest);
-      to[k * inner_] = e;
-      sum += e;
-    }
-    const auto log_sum = static_cast<float>(std::log(sum));
-    const auto factor = static_cast<float>(1.0 / sum);
-    for (std::size_t k = 0; k < size_; ++k) {
-      to[k * inner_] = logarithm_ ? from[k * inner_] - largest - log_sum : to[k * inner_] * factor;
-    }
-  }
-
-  bool logarithm_;
+  ChannelAffine affine_;
   int input_;
   int output_;
-  std::size_t outer_ = 1;
-  std::size_t size_ = 1;
-  std::size_t inner_ = 1;
+  std::size_t pixels_;
 };
 
 }  // namespace
 
-std::unique_ptr<const Step> make_normalization(const StepRequest& request) {
-  return std::make_unique<NormalizationStep>(request);
+ChannelAffine normalization_of(const Node& node, std::span<const Operand> inputs) {
+  const std::vector<float> scale = constant_floats(inputs[1]);
+  const std::vector<float> bias = constant_floats(inputs[2]);
+  const std::vector<float> mean = constant_floats(inputs[3]);
+  const std::vector<float> variance = constant_floats(inputs[4]);
+  const double epsilon = float_attribute(node, "epsilon", 1e-5F);
+  ChannelAffine affine;
+  for (std::size_t c = 0; c < scale.size(); ++c) {
+    const double factor = scale[c] / std::sqrt(variance[c] + epsilon);
+    affine.factor.push_back(static_cast<float>(factor));
+    affine.shift.push_back(static_cast<float>(bias[c] - mean[c] * factor));
+  }
+  return affine;
 }
 
-std::unique_ptr<const Step> make_softmax(const StepRequest& request) {
-  return std::make_unique<SoftmaxStep>(request);
+void make_normalization(const StepRequest& request) {
+  const std::span<const Operand> inputs(request.inputs);
+  for (std::size_t i = 1; i < 5; ++i) {
+    if (inputs[i].constant != nullptr) continue;
+    refuse(*request.node, cat("input ", i + 1, " is computed, expected a constant"));
+  }
+  request.plan->add_step(
+      std::make_unique<NormalizationStep>(request, normalization_of(*request.node, inputs)),
+      {request.inputs[0].slot, request.output.slot});
 }
 
 }  // namespace lastbit

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -9,18 +9,31 @@
 
 namespace lastbit {
 
-using MakeStep = std::unique_ptr<const Step> (*)(const StepRequest& request);
+struct ConvShape;
+
+/// Adds an operator's steps to the plan.
+using MakeSteps = void (*)(const StepRequest& request);
+
+/// How an operator wants values of a shape [batch, channels, spatial...] to lie.
+enum class Layout : std::uint8_t {
+  kPlain,         // as in the graph
+  kChannelsLast,  // [batch, spatial..., channels]
+  kEither,        // all inputs alike, and the result as they do
+};
 
 /// A row of the table of operators.
 struct RuntimeOperator {
   std::string_view name;
-  /// Makes the step; null for an operator that only gives its first input another shape.
-  MakeStep make = nullptr;
-  /// The input that the step may keep in a form of its own, if it is constant; -1 for none.
+  /// Null for an operator that only gives its first input another shape.
+  MakeSteps make = nullptr;
+  Layout layout = Layout::kPlain;
+  /// The input that the steps may keep in a form of their own, if it is constant; -1 for none.
   int weight_input = -1;
-  std::size_t weight_rank = 0;    ///< The highest rank that it keeps so.
+  std::size_t weight_rank = 0;    ///< The highest rank that they keep so.
   bool must_be_constant = false;  ///< There is no step for a weight that is computed.
-  /// A following activation, and for MatMul an Add, may be made part of the step.
+  /// Inputs from here on are read when the plan is made, and never as floats in memory.
+  std::size_t first_parameter = ~std::size_t{0};
+  /// What follows may be made part of the step: see Fused.
   bool fuses = false;
 };
 
@@ -28,21 +41,29 @@ std::span<const RuntimeOperator> runtime_operators() noexcept;
 /// The row called `name`, or null.
 const RuntimeOperator* find_runtime_operator(std::string_view name) noexcept;
 
-/// The activation that `node` applies, kNone if it is no activation.
+/// The activation that `node` applies, kNone if it is no activation. Clip is left out.
 Activation activation_of(const Node& node);
 
+/// The shape of an operand as its values lie in memory.
+Shape shape_in_memory(const Operand& operand);
+
+/// Adds the step that turns a value from one layout into the other.
+void add_relayout(PlanBuilder& plan, const Operand& from, int to);
+
 // The factories, by file.
-std::unique_ptr<const Step> make_activation(const StepRequest& request);     // elementwise
-std::unique_ptr<const Step> make_binary(const StepRequest& request);         // binary
-std::unique_ptr<const Step> make_clip(const StepRequest& request);           // elementwise
-std::unique_ptr<const Step> make_conv(const StepRequest& request);           // conv
-std::unique_ptr<const Step> make_gemm(const StepRequest& request);           // linear
-std::unique_ptr<const Step> make_matmul(const StepRequest& request);         // linear
-std::unique_ptr<const Step> make_pool(const StepRequest& request);           // pool
-std::unique_ptr<const Step> make_global_pool(const StepRequest& request);    // pool
-std::unique_ptr<const Step> make_normalization(const StepRequest& request);  // normalize
-std::unique_ptr<const Step> make_softmax(const StepRequest& request);        // normalize
-std::unique_ptr<const Step> make_transpose(const StepRequest& request);      // layout
-std::unique_ptr<const Step> make_concat(const StepRequest& request);         // layout
+void make_activation(const StepRequest& request);                         // elementwise
+void make_binary(const StepRequest& request);                             // binary
+void make_clip(const StepRequest& request);                               // elementwise
+void make_conv(const StepRequest& request);                               // conv
+void make_depthwise(const StepRequest& request, const ConvShape& shape);  // depthwise
+void make_gemm(const StepRequest& request);                               // linear
+void make_matmul(const StepRequest& request);                             // linear
+void make_computed_matmul(const StepRequest& request);                    // matmul
+void make_pool(const StepRequest& request);                               // pool
+void make_global_pool(const StepRequest& request);                        // pool
+void make_normalization(const StepRequest& request);                      // normalize
+void make_softmax(const StepRequest& request);                            // softmax
+void make_transpose(const StepRequest& request);                          // layout
+void make_concat(const StepRequest& request);                             // layout
 
 }  // namespace lastbit

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -9,7 +10,11 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/graph/shapes.h"
+#include "lastbit/runtime/conv_shape.h"
+#include "lastbit/runtime/fusion.h"
 #include "lastbit/runtime/operators.h"
+#include "lastbit/runtime/plan_builder.h"
+#include "lastbit/runtime/preparations.h"
 
 namespace lastbit {
 namespace {
@@ -20,24 +25,40 @@ std::size_t float_bytes(const Shape& shape) {
   return static_cast<std::size_t>(element_count(shape)) * sizeof(float);
 }
 
+// Both layouts are one where there is one channel, or one pixel.
+bool layouts_agree(const Shape& shape) {
+  return shape.size() < 3 || shape[1] == 1 || element_count(shape) == shape[0] * shape[1];
+}
+
 class Planner {
  public:
   Planner(const Graph& graph, const SessionOptions& options)
-      : graph_(graph), threads_(options.threads), types_(infer_shapes(graph, options.batch)) {}
+      : graph_(graph),
+        types_(infer_shapes(graph, options.batch)),
+        fusion_(graph, types_),
+        plan_(options),
+        preparations_(plan_) {}
 
   std::shared_ptr<const Plan> run() {
     check_sizes();
-    count_uses();
+    expect_borders();
     for (const auto& [name, initializer] : graph_.initializers) {
       values_[name] = {.slot = -1, .shape = shape_of(initializer), .constant = &initializer};
     }
-    for (const Value& input : graph_.inputs) add_input(input);
-    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!fused_[i]) add_node(i);
+    for (const Value& input : graph_.inputs) {
+      require_float(input.name, "input");
+      const Shape& shape = types_.find(input.name)->second.shape;
+      values_[input.name] = {.slot = plan_.add_input({input.name, shape}), .shape = shape};
     }
-    for (const Value& output : graph_.outputs) add_output(output);
-    place();
-    return std::make_shared<const Plan>(std::move(plan_));
+    for (const Node& node : graph_.nodes) {
+      if (!fusion_.taken(node)) add_node(node);
+    }
+    for (const Value& output : graph_.outputs) {
+      require_float(output.name, "output");
+      const Operand operand = plain(values_.find(output.name)->second);
+      plan_.add_output({output.name, operand.shape}, operand.slot);
+    }
+    return plan_.finish();
   }
 
  private:
@@ -54,20 +75,13 @@ class Planner {
     }
   }
 
-  void count_uses() {
-    fused_.assign(graph_.nodes.size(), false);
-    for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
-      for (const std::string& input : graph_.nodes[i].inputs) users_[input].push_back(i);
+  void expect_borders() {
+    for (const Node& node : graph_.nodes) {
+      if (node.op != "Conv") continue;
+      const Shape& input = types_.find(node.inputs[0])->second.shape;
+      const Shape& weights = types_.find(node.inputs[1])->second.shape;
+      preparations_.expect(node.inputs[0], ConvShape(node, input, weights).plane());
     }
-    // An output is used by the caller, whose index no node has.
-    for (const Value& output : graph_.outputs) users_[output.name].push_back(graph_.nodes.size());
-  }
-
-  int new_slot(const float* constant, bool in_arena, std::size_t bytes) {
-    plan_.constants.push_back(constant);
-    plan_.in_arena.push_back(in_arena);
-    slots_.push_back({.bytes = bytes, .first = plan_.steps.size(), .last = plan_.steps.size()});
-    return static_cast<int>(slots_.size()) - 1;
   }
 
   void require_float(const std::string& name, const std::string& who) const {
@@ -83,55 +97,50 @@ class Planner {
                          to_string(DType::kFloat)));
   }
 
-  void add_input(const Value& input) {
-    require_float(input.name, "input");
-    const Shape& shape = types_.find(input.name)->second.shape;
-    const int slot = new_slot(nullptr, false, 0);
-    values_[input.name] = {.slot = slot, .shape = shape, .constant = nullptr};
-    plan_.inputs.push_back({input.name, shape});
-    plan_.input_slots.push_back(slot);
+  // The operand as the graph lays it, with its floats in a slot.
+  Operand plain(Operand operand) {
+    operand.slot = plan_.slot_of(operand);
+    return operand.channels_last ? turned(operand) : operand;
   }
 
-  void add_output(const Value& output) {
-    require_float(output.name, "output");
-    const Operand operand = with_slot(values_.find(output.name)->second);
-    slots_[static_cast<std::size_t>(operand.slot)].last = plan_.steps.size();
-    plan_.outputs.push_back({output.name, operand.shape});
-    plan_.output_slots.push_back(operand.slot);
+  Operand channels_last(Operand operand) {
+    operand.slot = plan_.slot_of(operand);
+    return operand.channels_last || operand.shape.size() < 3 ? operand : turned(operand);
   }
 
-  // The operand with its floats in a slot, decoded if need be; each constant once.
-  Operand with_slot(Operand operand) {
-    if (operand.slot >= 0 || operand.constant == nullptr) return operand;
-    const auto [found, is_new] = constant_slots_.emplace(operand.constant, -1);
+  // The operand in its other layout; each once.
+  Operand turned(Operand operand) {
+    Operand result = operand;
+    result.channels_last = !operand.channels_last;
+    if (layouts_agree(operand.shape)) return result;
+    const auto [found, is_new] = turned_.emplace(operand.slot, -1);
     if (is_new) {
-      plan_.kept.push_back(decode(*operand.constant));
-      plan_.weight_bytes += plan_.kept.back().bytes().size();
-      found->second = new_slot(plan_.kept.back().as_floats().data(), false, 0);
+      found->second = plan_.add_buffer(float_bytes(operand.shape));
+      add_relayout(plan_, operand, found->second);
     }
-    operand.slot = found->second;
-    return operand;
+    result.slot = found->second;
+    return result;
   }
 
-  void add_node(std::size_t index) {
-    const Node& node = graph_.nodes[index];
+  void add_node(const Node& node) {
     if (node.op == "Constant") return add_constant(node);
     const RuntimeOperator* row = find_runtime_operator(node.op);
     if (row == nullptr) refuse(node, "operator is not supported by the runtime");
     for (std::size_t i = 1; i < node.outputs.size(); ++i) {
-      if (!node.outputs[i].empty() && users_.contains(node.outputs[i])) {
+      if (!node.outputs[i].empty() && fusion_.used(node.outputs[i])) {
         refuse(node, cat("output ", i + 1, " ('", node.outputs[i], "') is not supported"));
       }
     }
-    const std::string who = "node " + describe(node);
-    require_float(node.inputs.front(), who);
+    require_float(node.inputs.front(), "node " + describe(node));
+    plan_.set_node(node.name.empty() ? node.outputs.front() : node.name, node.op);
     if (row->make == nullptr) {
       Operand same = values_.find(node.inputs.front())->second;
+      if (row->layout == Layout::kPlain && same.channels_last) same = plain(same);
       same.shape = types_.find(node.outputs.front())->second.shape;
       values_[node.outputs.front()] = std::move(same);
       return;
     }
-    add_step(index, *row);
+    add_steps(node, *row);
   }
 
   void add_constant(const Node& node) {
@@ -140,128 +149,103 @@ class Planner {
       folded_.emplace_back(*tensor);
     } else if (const auto* number = std::get_if<float>(&value)) {
       folded_.emplace_back(Tensor::scalar(*number));
-    } else if (const auto* floats = std::get_if<std::vector<float>>(&value)) {
-      folded_.emplace_back(Tensor::floats({static_cast<std::int64_t>(floats->size())}, *floats));
+    } else if (const auto* numbers = std::get_if<std::vector<float>>(&value)) {
+      folded_.emplace_back(Tensor::floats({static_cast<std::int64_t>(numbers->size())}, *numbers));
     } else {
-      return;  // integers say how a node works, and shape inference has read them
+      return;  // integers: shapes and axes, which shape inference has read
     }
     const Initializer& constant = folded_.back();
     values_[node.outputs.front()] = {
         .slot = -1, .shape = shape_of(constant), .constant = &constant};
   }
 
-  void add_step(std::size_t index, const RuntimeOperator& row) {
-    const Node& node = graph_.nodes[index];
+  void add_steps(const Node& node, const RuntimeOperator& row) {
     StepRequest request;
     request.node = &node;
+    request.plan = &plan_;
+    request.preparations = &preparations_;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       request.inputs.push_back(node.inputs[i].empty() ? Operand{} : input_of(node, i, row));
     }
     request.inputs.resize(std::max(request.inputs.size(), kMostInputs));
-    std::string result = node.outputs.front();
-    if (row.fuses) result = fuse(request, index, row);
+    const bool turned = lay_out(request, row, types_.find(node.outputs.front())->second.shape);
 
+    std::string result = node.outputs.front();
+    // A product of two computed matrices takes nothing along.
+    if (row.fuses && request.inputs[1].slot < 0) {
+      result = fusion_.take(
+          request, [this, turned](const std::string& name) { return residual(name, turned); });
+    }
     const Shape& shape = types_.find(result)->second.shape;
-    request.output = {.slot = new_slot(nullptr, true, float_bytes(shape)), .shape = shape};
+    request.output = {.slot = plan_.add_buffer(float_bytes(shape)),
+                      .shape = shape,
+                      .channels_last = turned && shape.size() > 2};
     values_[result] = request.output;
-    const std::size_t step = plan_.steps.size();
-    for (const Operand& input : request.inputs) use(input, step);
-    use(request.bias, step);
     // A fused Add gives the result its shape, and the operator's own is the one to plan with.
     request.output.shape = types_.find(node.outputs.front())->second.shape;
-    plan_.steps.push_back({.step = row.make(request)});
-    plan_.weight_bytes += plan_.steps.back().step->weight_bytes();
-  }
-
-  void use(const Operand& operand, std::size_t step) {
-    if (operand.slot >= 0) slots_[static_cast<std::size_t>(operand.slot)].last = step;
+    row.make(request);
   }
 
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {
     require_float(node.inputs[i], "node " + describe(node));
-    const Operand& operand = values_.find(node.inputs[i])->second;
-    if (static_cast<int>(i) != row.weight_input) return with_slot(operand);
+    Operand operand = values_.find(node.inputs[i])->second;
+    if (i >= row.first_parameter) return operand;
+    if (static_cast<int>(i) != row.weight_input) {
+      operand.slot = plan_.slot_of(operand);
+      return operand;
+    }
     if (operand.constant != nullptr && operand.shape.size() <= row.weight_rank) return operand;
     if (row.must_be_constant) {
       refuse(node, cat("weight '", node.inputs[i], "' is computed, expected a constant"));
     }
-    return with_slot(operand);
+    return plain(operand);
   }
 
-  // The only node that uses `value`, if it is not the caller who does; else the number of nodes.
-  std::size_t only_user(const std::string& value) const {
-    const auto found = users_.find(value);
-    return found == users_.end() || found->second.size() != 1 ? graph_.nodes.size()
-                                                              : found->second.front();
-  }
-
-  // Takes an Add of one value a channel (MatMul alone: the others have an input for it) and an
-  // activation into the step. Returns the name of the result.
-  std::string fuse(StepRequest& request, std::size_t index, const RuntimeOperator& row) {
-    std::string result = graph_.nodes[index].outputs.front();
-    // Only LinearStep takes them: not the product of two computed matrices.
-    if (request.inputs[1].slot >= 0) return result;
-    std::size_t user = only_user(result);
-    if (!row.must_be_constant && user < graph_.nodes.size() && graph_.nodes[user].op == "Add") {
-      const Node& add = graph_.nodes[user];
-      const std::string& other = add.inputs[add.inputs[0] == result ? 1 : 0];
-      const auto found = values_.find(other);
-      const Shape& shape = types_.find(result)->second.shape;
-      if (found != values_.end() && found->second.constant != nullptr &&
-          found->second.shape == Shape{shape.back()} && request.inputs[1].shape.size() == 2) {
-        require_float(other, "node " + describe(add));
-        request.bias = with_slot(found->second);
-        fused_[user] = true;
-        result = add.outputs.front();
-        user = only_user(result);
+  // Brings the inputs into the layout that the operator wants. Returns whether that is channels
+  // last, for the result too.
+  bool lay_out(StepRequest& request, const RuntimeOperator& row, const Shape& result) {
+    const std::size_t count = std::min(request.inputs.size(), row.first_parameter);
+    const auto is_data = [&](std::size_t i) {
+      return request.inputs[i].present() && static_cast<int>(i) != row.weight_input;
+    };
+    bool last = row.layout == Layout::kChannelsLast;
+    if (row.layout == Layout::kEither) {
+      bool all_can = true;
+      for (std::size_t i = 0; i < count; ++i) {
+        if (!is_data(i)) continue;
+        last = last || request.inputs[i].channels_last;
+        all_can = all_can && (request.inputs[i].constant != nullptr ||
+                              request.inputs[i].shape.size() == result.size());
       }
+      last = last && all_can;
     }
-    if (user < graph_.nodes.size()) {
-      const Activation activation = activation_of(graph_.nodes[user]);
-      if (activation.kind != Activation::Kind::kNone) {
-        request.activation = activation;
-        fused_[user] = true;
-        result = graph_.nodes[user].outputs.front();
+    for (std::size_t i = 0; i < count; ++i) {
+      Operand& input = request.inputs[i];
+      if (!is_data(i)) continue;
+      // A constant is broadcast from the last axis on, so it needs all of the result's axes.
+      if (last && input.constant != nullptr && row.layout == Layout::kEither) {
+        input.shape.insert(input.shape.begin(), result.size() - input.shape.size(), 1);
       }
+      input = last ? channels_last(input) : plain(input);
     }
-    return result;
+    return last;
   }
 
-  void place() {
-    std::vector<std::size_t> buffer_of(slots_.size(), 0);
-    for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-      if (!plan_.in_arena[slot]) continue;
-      buffer_of[slot] = plan_.lifetimes.size();
-      plan_.lifetimes.push_back(slots_[slot]);
-    }
-    const std::size_t first_scratch = plan_.lifetimes.size();
-    for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
-      const std::size_t bytes = plan_.steps[step].step->scratch_floats() * sizeof(float);
-      const std::size_t stride = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-      plan_.steps[step].scratch_stride = stride;
-      plan_.lifetimes.push_back(
-          {.bytes = stride * static_cast<std::size_t>(threads_), .first = step, .last = step});
-    }
-    const ArenaLayout layout = place_buffers(plan_.lifetimes);
-    plan_.arena_bytes = layout.bytes;
-    for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-      plan_.offsets.push_back(plan_.in_arena[slot] ? layout.offsets[buffer_of[slot]] : 0);
-    }
-    for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
-      plan_.steps[step].scratch_offset = layout.offsets[first_scratch + step];
-    }
+  // The value to be added to a product's result, if it is known by now.
+  Operand residual(const std::string& name, bool turned) {
+    const auto found = values_.find(name);
+    if (found == values_.end() || found->second.constant != nullptr) return {};
+    return turned ? channels_last(found->second) : plain(found->second);
   }
 
   const Graph& graph_;
-  int threads_;
   TypeMap types_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>> users_;  // nodes that read a value
-  std::vector<bool> fused_;                                             // (nodes)
+  Fusion fusion_;
+  PlanBuilder plan_;
+  Preparations preparations_;
   std::map<std::string, Operand, std::less<>> values_;
-  std::map<const Initializer*, int> constant_slots_;
+  std::map<int, int> turned_;       // slots of values in their other layout
   std::deque<Initializer> folded_;  // values of Constant nodes
-  std::vector<Lifetime> slots_;     // (slots)
-  Plan plan_;
 };
 
 }  // namespace

@@ -18,10 +18,14 @@ namespace lastbit {
 struct Plan {
   struct PlannedStep {
     std::unique_ptr<const Step> step;
+    std::string node = {};  // what it is for
+    std::string kind = {};
+    std::size_t value_bytes = 0;     // of the buffers that it reads or writes
     std::size_t scratch_offset = 0;  // in the arena
     std::size_t scratch_stride = 0;  // bytes between two workers
   };
 
+  Activations activations = Activations::kFloat;
   std::vector<Port> inputs;
   std::vector<Port> outputs;
   std::vector<int> input_slots;   // (inputs)

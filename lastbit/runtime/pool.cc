@@ -1,15 +1,27 @@
 #include <algorithm>
 #include <limits>
 
+#include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/operators.h"
+#include "lastbit/runtime/plan_builder.h"
 #include "lastbit/runtime/plane.h"
 
-// MaxPool, AveragePool and GlobalAveragePool. A unit is a plane: one channel of one sample.
+// MaxPool, AveragePool and GlobalAveragePool, of values that lie channels last.
 
 namespace lastbit {
 namespace {
 
-constexpr float kLowest = -std::numeric_limits<float>::infinity();
+LASTBIT_VECTORIZE void take_larger(const float* __restrict from,
+                                   std::size_t count,
+                                   float* __restrict to) {
+  for (std::size_t c = 0; c < count; ++c) to[c] = from[c] > to[c] ? from[c] : to[c];
+}
+
+LASTBIT_VECTORIZE void add_up(const float* __restrict from,
+                              std::size_t count,
+                              float* __restrict to) {
+  for (std::size_t c = 0; c < count; ++c) to[c] += from[c];
+}
 
 // Elements of the window, for each result, that lie in the input (or its padding, if `padded`).
 std::vector<float> window_counts(const SlidingAxis& axis, bool padded) {
@@ -25,6 +37,7 @@ std::vector<float> window_counts(const SlidingAxis& axis, bool padded) {
   return counts;
 }
 
+// A unit is a row of results.
 class PoolStep final : public Step {
  public:
   explicit PoolStep(const StepRequest& request)
@@ -35,60 +48,55 @@ class PoolStep final : public Step {
     const std::vector<SlidingAxis> axes = sliding_axes(window_of(*request.node, input), input);
     y_ = axes[0];
     x_ = axes[1];
-    planes_ = static_cast<std::size_t>(input[0] * input[1]);
+    batch_ = static_cast<std::size_t>(input[0]);
+    channels_ = static_cast<std::size_t>(input[1]);
     const bool padded = int_attribute(*request.node, "count_include_pad", 0) != 0;
     y_counts_ = window_counts(y_, padded);
     x_counts_ = window_counts(x_, padded);
   }
 
-  std::size_t units() const noexcept override { return planes_; }
+  std::size_t units() const noexcept override {
+    return batch_ * static_cast<std::size_t>(y_.output);
+  }
   double work() const noexcept override {
-    return static_cast<double>(planes_) *
-           static_cast<double>(y_.output * x_.output * y_.kernel * x_.kernel);
+    return kMove * static_cast<double>(units() * channels_) *
+           static_cast<double>(x_.output * y_.kernel * x_.kernel);
   }
 
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
-    for (std::size_t plane = begin; plane < end; ++plane) {
-      const float* from =
-          frame.read(input_) + plane * static_cast<std::size_t>(y_.input * x_.input);
-      float* to = frame.write(output_) + plane * static_cast<std::size_t>(y_.output * x_.output);
-      for (std::ptrdiff_t y = 0; y < y_.output; ++y, to += x_.output) pool_row(from, y, to);
+    const auto height = static_cast<std::size_t>(y_.output);
+    const auto width = static_cast<std::size_t>(x_.output);
+    const auto plane = static_cast<std::size_t>(y_.input * x_.input) * channels_;
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      const float* sample = frame.read(input_) + unit / height * plane;
+      float* to = frame.write(output_) + unit * width * channels_;
+      for (std::size_t x = 0; x < width; ++x, to += channels_) {
+        pool_pixel(sample, unit % height, x, to);
+      }
     }
   }
 
  private:
-  void pool_row(const float* plane, std::ptrdiff_t y, float* to) const noexcept {
-    std::fill_n(to, x_.output, maximum_ ? kLowest : 0.0F);
+  void pool_pixel(const float* sample, std::size_t y, std::size_t x, float* to) const noexcept {
+    constexpr float kLowest = -std::numeric_limits<float>::infinity();
+    std::fill_n(to, channels_, maximum_ ? kLowest : 0.0F);
     for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
-      const std::ptrdiff_t row = y_.position(y, ky);
+      const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
       if (row < 0 || row >= y_.input) continue;
       for (std::ptrdiff_t kx = 0; kx < x_.kernel; ++kx) {
-        add_element(plane + row * x_.input, kx, to);
+        const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(x), kx);
+        if (column < 0 || column >= x_.input) continue;
+        const float* from = sample + static_cast<std::size_t>(row * x_.input + column) * channels_;
+        maximum_ ? take_larger(from, channels_, to) : add_up(from, channels_, to);
       }
     }
     if (maximum_) return;
-    const float rows = y_counts_[static_cast<std::size_t>(y)];
-    for (std::ptrdiff_t x = 0; x < x_.output; ++x) {
-      // A window in the padding alone has no elements and the mean 0.
-      to[x] /= std::max(1.0F, rows * x_counts_[static_cast<std::size_t>(x)]);
-    }
-  }
-
-  // One element of the window for all results of a row, which is simpler for the compiler's vectors
-  // than all elements for one result.
-  void add_element(const float* row, std::ptrdiff_t kx, float* to) const noexcept {
-    const std::ptrdiff_t begin = x_.begin(kx);
-    const std::ptrdiff_t end = x_.end(kx);
-    const std::ptrdiff_t start = x_.position(0, kx);
-    const std::ptrdiff_t stride = x_.stride;
-    if (maximum_) {
-      for (std::ptrdiff_t x = begin; x < end; ++x) to[x] = std::max(to[x], row[start + x * stride]);
-    } else {
-      for (std::ptrdiff_t x = begin; x < end; ++x) to[x] += row[start + x * stride];
-    }
+    // A window in the padding alone has no elements and the mean 0.
+    const float count = std::max(1.0F, y_counts_[y] * x_counts_[x]);
+    for (std::size_t c = 0; c < channels_; ++c) to[c] /= count;
   }
 
   bool maximum_;
@@ -96,49 +104,68 @@ class PoolStep final : public Step {
   int output_;
   SlidingAxis y_;
   SlidingAxis x_;
-  std::size_t planes_ = 0;
+  std::size_t batch_ = 1;
+  std::size_t channels_ = 1;
   std::vector<float> y_counts_;  // (output height)
   std::vector<float> x_counts_;  // (output width)
 };
 
+// A unit is a sample.
 class GlobalPoolStep final : public Step {
  public:
   explicit GlobalPoolStep(const StepRequest& request)
       : input_(request.inputs[0].slot),
         output_(request.output.slot),
-        planes_(static_cast<std::size_t>(element_count(request.output.shape))),
-        area_(static_cast<std::size_t>(element_count(request.inputs[0].shape)) / planes_) {}
+        batch_(static_cast<std::size_t>(request.inputs[0].shape[0])),
+        channels_(static_cast<std::size_t>(request.inputs[0].shape[1])),
+        area_(static_cast<std::size_t>(element_count(request.inputs[0].shape)) / batch_ /
+              channels_) {}
 
-  std::size_t units() const noexcept override { return planes_; }
-  double work() const noexcept override { return static_cast<double>(planes_ * area_); }
+  std::size_t units() const noexcept override { return batch_; }
+  double work() const noexcept override { return kMove * static_cast<double>(batch_ * channels_ * area_); }
 
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
            int /*worker*/) const noexcept override {
-    for (std::size_t plane = begin; plane < end; ++plane) {
-      const float* from = frame.read(input_) + plane * area_;
-      double sum = 0.0;
-      for (std::size_t i = 0; i < area_; ++i) sum += from[i];
-      frame.write(output_)[plane] = static_cast<float>(sum / static_cast<double>(area_));
+    // Sums of so many rows are exact to a few bits; the sums of such parts are added to each other.
+    constexpr std::size_t kPart = 16;
+    for (std::size_t sample = begin; sample < end; ++sample) {
+      const float* from = frame.read(input_) + sample * area_ * channels_;
+      float* to = frame.write(output_) + sample * channels_;
+      float part[kBlockOutputs];
+      for (std::size_t c = 0; c < channels_; c += kBlockOutputs) {
+        const std::size_t count = std::min(kBlockOutputs, channels_ - c);
+        std::fill_n(to + c, count, 0.0F);
+        for (std::size_t i = 0; i < area_;) {
+          std::fill_n(part, count, 0.0F);
+          const std::size_t stop = std::min(area_, i + kPart);
+          for (; i < stop; ++i) add_up(from + i * channels_ + c, count, part);
+          add_up(part, count, to + c);
+        }
+        for (std::size_t j = 0; j < count; ++j) to[c + j] /= static_cast<float>(area_);
+      }
     }
   }
 
  private:
   int input_;
   int output_;
-  std::size_t planes_;
+  std::size_t batch_;
+  std::size_t channels_;
   std::size_t area_;
 };
 
 }  // namespace
 
-std::unique_ptr<const Step> make_pool(const StepRequest& request) {
-  return std::make_unique<PoolStep>(request);
+void make_pool(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<PoolStep>(request),
+                         {request.inputs[0].slot, request.output.slot});
 }
 
-std::unique_ptr<const Step> make_global_pool(const StepRequest& request) {
-  return std::make_unique<GlobalPoolStep>(request);
+void make_global_pool(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<GlobalPoolStep>(request),
+                         {request.inputs[0].slot, request.output.slot});
 }
 
 }  // namespace lastbit

@@ -1,11 +1,14 @@
 #include "lastbit/runtime/session.h"
 
 #include <algorithm>
-#include <new>
+#include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/runtime/aligned_bytes.h"
+#include "lastbit/runtime/kernels/find.h"
 #include "lastbit/runtime/plan.h"
 #include "lastbit/runtime/workers.h"
 
@@ -14,33 +17,8 @@ namespace {
 
 constexpr int kMostThreads = 256;
 
-// Products below which waking a thread takes longer than it saves, some tenth of a millisecond.
-constexpr double kParallelWork = 4e6;
-
-struct ArenaDelete {
-  void operator()(std::byte* bytes) const noexcept {
-    ::operator delete (bytes, std::align_val_t{kArenaAlignment});
-  }
-};
-
-std::unique_ptr<std::byte, ArenaDelete> make_arena(std::size_t bytes) {
-  void* memory = ::operator new (bytes, std::align_val_t{kArenaAlignment}, std::nothrow);
-  if (memory == nullptr) {
-    throw WorkError(cat("[runtime] no memory for an arena of ", bytes, " bytes"));
-  }
-  return std::unique_ptr<std::byte, ArenaDelete>(static_cast<std::byte*>(memory));
-}
-
-const KernelSet& find_kernels(const std::string& name) {
-  const std::span<const KernelSet* const> sets = runnable_kernels();
-  if (name == "fastest") return *sets.front();
-  std::vector<std::string> known = {"fastest"};
-  for (const KernelSet* set : sets) {
-    if (name == set->name) return *set;
-    known.emplace_back(set->name);
-  }
-  throw InputError(cat("[runtime] the kernels are '", name, "', expected one of ", join(known)));
-}
+// Products below which telling other threads takes longer than it saves, a few microseconds.
+constexpr double kParallelWork = 1e6;
 
 template <typename Spans>
 void check_ports(const char* kind, std::span<const Port> ports, const Spans& given) {
@@ -63,6 +41,22 @@ void check_ports(const char* kind, std::span<const Port> ports, const Spans& giv
   }
 }
 
+// Integers cannot stand for what is not finite, and would hide it.
+void check_finite(std::span<const Port> ports, std::span<const std::span<const float>> inputs) {
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    for (std::size_t k = 0; k < inputs[i].size(); ++k) {
+      if (std::isfinite(inputs[i][k])) continue;
+      throw InputError(cat("[runtime] input '",
+                           ports[i].name,
+                           "' holds ",
+                           inputs[i][k],
+                           " at ",
+                           k,
+                           ", expected finite values for int8 activations"));
+    }
+  }
+}
+
 }  // namespace
 
 class Session::Impl {
@@ -71,24 +65,38 @@ class Session::Impl {
       : plan_(std::move(plan)),
         threads_(threads),
         kernels_(&kernels),
-        arena_(make_arena(plan_->arena_bytes)),
+        arena_(plan_->arena_bytes),
         values_(plan_->constants),
         workers_(threads) {
     for (std::size_t slot = 0; slot < values_.size(); ++slot) {
       if (!plan_->in_arena[slot]) continue;
-      values_[slot] = reinterpret_cast<const float*>(arena_.get() + plan_->offsets[slot]);
+      values_[slot] = reinterpret_cast<const float*>(arena_.data() + plan_->offsets[slot]);
     }
   }
 
   std::unique_ptr<Impl> fork() const { return std::make_unique<Impl>(plan_, threads_, *kernels_); }
   const Plan& plan() const noexcept { return *plan_; }
 
+  const KernelSet& kernels() const noexcept { return *kernels_; }
+
   void run(std::span<const std::span<const float>> inputs,
-           std::span<const std::span<float>> outputs) {
+           std::span<const std::span<float>> outputs,
+           std::span<StepTime> times) {
+    using Clock = std::chrono::steady_clock;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       values_[static_cast<std::size_t>(plan_->input_slots[i])] = inputs[i].data();
     }
-    for (const Plan::PlannedStep& planned : plan_->steps) run_step(planned);
+    if (times.empty()) {
+      for (const Plan::PlannedStep& planned : plan_->steps) run_step(planned);
+    } else {
+      const auto start = Clock::now();
+      const auto now = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+      for (std::size_t i = 0; i < times.size(); ++i) {
+        times[i].begin = now();
+        run_step(plan_->steps[i]);
+        times[i].end = now();
+      }
+    }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const float* from = values_[static_cast<std::size_t>(plan_->output_slots[i])];
       std::copy_n(from, outputs[i].size(), outputs[i].data());
@@ -104,9 +112,9 @@ class Session::Impl {
   void run_step(const Plan::PlannedStep& planned) {
     const StepCall call{planned.step.get(),
                         {.values = values_.data(),
-                         .arena = arena_.get(),
+                         .arena = arena_.data(),
                          .offsets = plan_->offsets.data(),
-                         .scratch = arena_.get() + planned.scratch_offset,
+                         .scratch = arena_.data() + planned.scratch_offset,
                          .scratch_stride = planned.scratch_stride,
                          .kernels = kernels_}};
     const std::size_t units = planned.step->units();
@@ -126,7 +134,7 @@ class Session::Impl {
   std::shared_ptr<const Plan> plan_;
   int threads_;
   const KernelSet* kernels_;
-  std::unique_ptr<std::byte, ArenaDelete> arena_;
+  AlignedBytes arena_;
   std::vector<const float*> values_;  // (slots)
   Workers workers_;
 };
@@ -155,11 +163,38 @@ std::span<const Port> Session::outputs() const noexcept { return impl_->plan().o
 std::size_t Session::arena_bytes() const noexcept { return impl_->plan().arena_bytes; }
 std::size_t Session::weight_bytes() const noexcept { return impl_->plan().weight_bytes; }
 
+const char* Session::kernels() const noexcept { return impl_->kernels().name; }
+
+std::vector<StepInfo> Session::steps() const {
+  std::vector<StepInfo> result;
+  for (const Plan::PlannedStep& planned : impl_->plan().steps) {
+    result.push_back({.node = planned.node,
+                      .kind = planned.kind,
+                      .products = planned.step->products(),
+                      .weight_bytes = planned.step->weight_bytes(),
+                      .value_bytes = planned.value_bytes});
+  }
+  return result;
+}
+
 void Session::run(std::span<const std::span<const float>> inputs,
                   std::span<const std::span<float>> outputs) {
+  run(inputs, outputs, {});
+}
+
+void Session::run(std::span<const std::span<const float>> inputs,
+                  std::span<const std::span<float>> outputs,
+                  std::span<StepTime> times) {
   check_ports("input", this->inputs(), inputs);
   check_ports("output", this->outputs(), outputs);
-  impl_->run(inputs, outputs);
+  if (!times.empty() && times.size() != impl_->plan().steps.size()) {
+    throw InputError(cat("[runtime] expected ",
+                         impl_->plan().steps.size(),
+                         " times, one a step, got ",
+                         times.size()));
+  }
+  if (impl_->plan().activations == Activations::kInt8) check_finite(this->inputs(), inputs);
+  impl_->run(inputs, outputs, times);
 }
 
 }  // namespace lastbit

@@ -12,11 +12,19 @@
 
 namespace lastbit {
 
+/// What products multiply low-bit weights with.
+enum class Activations : std::uint8_t {
+  kFloat,  // float32: the results of the decoded network, up to the order of sums
+  kInt8,   // integers of 8 bits, made anew from the values of each run
+};
+
 struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
   int threads = 1;         ///< Results do not depend on it.
-  /// Instruction set: "avx512", "avx2", "baseline" or "scalar" (plain loops, the definition of the
-  /// others, slow), as far as this processor has it. Results differ in the last bits.
+  Activations activations = Activations::kFloat;
+  /// Instruction set: "avx512vnni", "avx512", "avx2", "baseline" or "scalar" (plain loops, the
+  /// definition of the others, slow), as far as this processor has it. For "fastest" the
+  /// environment variable LASTBIT_KERNELS may name one. Results differ in the last bits.
   std::string kernels = "fastest";
 };
 
@@ -24,6 +32,21 @@ struct SessionOptions {
 struct Port {
   std::string name;
   Shape shape;
+};
+
+/// A step of a run: an operator with what it takes along, or what makes its input ready.
+struct StepInfo {
+  std::string node;
+  std::string kind;       ///< The operator, or "relayout", "pad", "range" or "quantize".
+  double products = 0.0;  ///< Multiplications by weights.
+  std::size_t weight_bytes = 0;
+  std::size_t value_bytes = 0;  ///< Of the buffers that it reads or writes.
+};
+
+/// When a step ran, in seconds from the begin of the run.
+struct StepTime {
+  double begin = 0.0;
+  double end = 0.0;
 };
 
 /// A network ready to run. Everything is planned and allocated when it is made: `run` allocates
@@ -47,9 +70,19 @@ class Session {
   std::span<const Port> outputs() const noexcept;
 
   /// Runs the network. @param inputs, outputs  one float32 array a port, of the port's size.
-  /// @throws InputError if their number or a size is wrong.
+  /// @throws InputError if their number or a size is wrong, or for 8-bit activations if a value is
+  ///     not finite.
   void run(std::span<const std::span<const float>> inputs,
            std::span<const std::span<float>> outputs);
+
+  /// The same, and notes when each step ran. @param times  (steps)
+  void run(std::span<const std::span<const float>> inputs,
+           std::span<const std::span<float>> outputs,
+           std::span<StepTime> times);
+  /// The steps of a run, in order.
+  std::vector<StepInfo> steps() const;
+  /// The kernels that run.
+  const char* kernels() const noexcept;
 
   /// Bytes of the arena and of the weights as they lie in memory.
   std::size_t arena_bytes() const noexcept;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "lastbit/graph/graph.h"
@@ -23,7 +24,19 @@ struct Frame {
   float* scratch_of(int worker) const noexcept {
     return reinterpret_cast<float*>(scratch + static_cast<std::size_t>(worker) * scratch_stride);
   }
+  /// The values of a slot that holds no floats.
+  template <typename T>
+  const T* read_as(int slot) const noexcept {
+    return reinterpret_cast<const T*>(values[slot]);
+  }
+  template <typename T>
+  T* write_as(int slot) const noexcept {
+    return reinterpret_cast<T*>(arena + offsets[slot]);
+  }
 };
+
+/// A value that is moved or compared takes about as long as so many products of a kernel.
+inline constexpr double kMove = 20.0;
 
 /// One operator of the plan, with all that is known before data arrives. Never changes once made,
 /// so forks share it.
@@ -35,6 +48,9 @@ class Step {
   virtual std::size_t units() const noexcept = 0;
   /// Multiplications, or what takes as long; decides whether threads are worth waking.
   virtual double work() const noexcept = 0;
+  /// Multiplications of weights that the network asks for, without those by which blocks are filled
+  /// up.
+  virtual double products() const noexcept { return 0.0; }
   /// Floats of scratch that each worker needs.
   virtual std::size_t scratch_floats() const noexcept { return 0; }
   /// Bytes of the weights that the step keeps for itself.
@@ -49,20 +65,40 @@ class Step {
 
 /// An input of a node as the planner knows it.
 struct Operand {
-  int slot = -1;  // where its floats lie; -1 if omitted or kept as weights
-  Shape shape;
+  int slot = -1;                          // where its floats lie; -1 if omitted or kept as weights
+  Shape shape;                            // as in the graph
   const Initializer* constant = nullptr;  // what it is, if constant; it may have another shape
+  // The values of a shape [batch, channels, spatial...] lie as [batch, spatial..., channels].
+  bool channels_last = false;
 
   bool present() const noexcept { return slot >= 0 || constant != nullptr; }
 };
 
-/// What an operator's factory gets.
+/// A batch normalization that follows a product: result = factor[c] * x + shift[c].
+struct ChannelAffine {
+  std::vector<float> factor;
+  std::vector<float> shift;
+};
+
+/// What follows a product and is computed where its result is written, in this order.
+struct Fused {
+  Operand bias;  // of an Add; one value an output channel
+  std::optional<ChannelAffine> normalization;
+  Operand residual;  // of an Add; laid out as the result
+  Activation activation;
+};
+
+class PlanBuilder;
+class Preparations;
+
+/// What an operator's factory gets. It adds the operator's steps to the plan.
 struct StepRequest {
   const Node* node = nullptr;
   std::vector<Operand> inputs;  // those omitted at the end too, up to the operator's most
   Operand output;
-  Operand bias;           // of a fused Add; one value an output channel
-  Activation activation;  // fused
+  Fused fused;
+  PlanBuilder* plan = nullptr;
+  Preparations* preparations = nullptr;
 };
 
 /// @throws InputError "[runtime] node 'conv1' (Conv): <message>".

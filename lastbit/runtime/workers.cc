@@ -1,6 +1,31 @@
 #include "lastbit/runtime/workers.h"
 
 namespace lastbit {
+namespace {
+
+// Looks at a number so often before the thread sleeps; each look takes some ten nanoseconds.
+constexpr int kLooks = 2000;
+
+inline void rest() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits until `number` is no longer `old`, and returns what it is then.
+int wait_for_change(const std::atomic<int>& number, int old) noexcept {
+  for (int look = 0; look < kLooks; ++look) {
+    const int now = number.load(std::memory_order_acquire);
+    if (now != old) return now;
+    rest();
+  }
+  number.wait(old, std::memory_order_acquire);
+  return number.load(std::memory_order_acquire);
+}
+
+}  // namespace
 
 Workers::Workers(int threads) {
   for (int worker = 1; worker < threads; ++worker) {
@@ -9,46 +34,35 @@ Workers::Workers(int threads) {
 }
 
 Workers::~Workers() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_all();
+  work_ = nullptr;
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 void Workers::run(std::size_t units, Work work, const void* context) noexcept {
   const std::size_t parts = threads_.size() + 1;
-  {
-    const std::lock_guard lock(mutex_);
-    units_ = units;
-    work_ = work;
-    context_ = context;
-    busy_ = static_cast<int>(threads_.size());
-    ++round_;
-  }
-  wake_.notify_all();
+  units_ = units;
+  work_ = work;
+  context_ = context;
+  busy_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
   work(context, 0, units / parts, 0);
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [this] { return busy_ == 0; });
+  for (int busy = busy_.load(std::memory_order_acquire); busy != 0;) {
+    busy = wait_for_change(busy_, busy);
+  }
 }
 
 void Workers::serve(int worker) noexcept {
-  std::size_t seen = 0;
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [&] { return stop_ || round_ != seen; });
-    if (stop_) return;
-    seen = round_;
-    const std::size_t units = units_;
-    const Work work = work_;
-    const void* context = context_;
-    lock.unlock();
+  const auto part = static_cast<std::size_t>(worker);
+  for (int seen = 0;;) {
+    seen = wait_for_change(round_, seen);
+    if (work_ == nullptr) return;
+    // Not before the first round: the threads are still being made until then.
     const std::size_t parts = threads_.size() + 1;
-    const auto part = static_cast<std::size_t>(worker);
-    work(context, units * part / parts, units * (part + 1) / parts, worker);
-    lock.lock();
-    if (--busy_ == 0) done_.notify_one();
+    work_(context_, units_ * part / parts, units_ * (part + 1) / parts, worker);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
   }
 }
 

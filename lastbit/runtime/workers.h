@@ -1,14 +1,14 @@
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstddef>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 namespace lastbit {
 
-/// Threads that wait for work, for one caller. They sleep between calls and never spin.
+/// Threads that wait for work, for one caller. Between two calls they look out for the next for
+/// some ten microseconds, as long as a step of a small network takes, and then sleep.
 class Workers {
  public:
   /// Work on the units [begin, end). `worker` is 0 for the caller and below `threads` for all.
@@ -26,16 +26,13 @@ class Workers {
  private:
   void serve(int worker) noexcept;
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable done_;
-  // Guarded by mutex_:
-  std::size_t round_ = 0;  // counts the calls of `run`
-  int busy_ = 0;           // threads that have not finished this round
-  bool stop_ = false;
+  // What a round is about; written before `round_` is raised, and read after.
   std::size_t units_ = 0;
-  Work work_ = nullptr;
+  Work work_ = nullptr;  // null to stop
   const void* context_ = nullptr;
+
+  std::atomic<int> round_ = 0;  // counts the calls of `run`
+  std::atomic<int> busy_ = 0;   // threads that have not finished this round
 
   std::vector<std::thread> threads_;
 };

@@ -10,9 +10,9 @@
 #include <torch/types.h>
 
 #include "lastbit/graph/graph.h"
+#include "lastbit/graph/parameters.h"
 #include "lastbit/method/weights.h"
 #include "lastbit/train/operators.h"
-#include "lastbit/train/parameters.h"
 
 namespace lastbit {
 

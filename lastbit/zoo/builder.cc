@@ -1,5 +1,6 @@
 #include "lastbit/zoo/builder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -48,6 +49,16 @@ void check_options(std::string_view network, const ZooOptions& options) {
   }
 }
 
+// What is left out has ONNX's default.
+std::map<std::string, Attribute, std::less<>> window_attributes(const SquareWindow& window) {
+  using Sizes = std::vector<std::int64_t>;
+  std::map<std::string, Attribute, std::less<>> result;
+  result.emplace("kernel_shape", Sizes(2, window.kernel));
+  if (window.stride != 1) result.emplace("strides", Sizes(2, window.stride));
+  if (window.pad != 0) result.emplace("pads", Sizes(4, window.pad));
+  return result;
+}
+
 }  // namespace
 
 void refuse_hidden(std::string_view network, const ZooOptions& options) {
@@ -57,6 +68,20 @@ void refuse_hidden(std::string_view network, const ZooOptions& options) {
                        ": hidden widths (",
                        join(options.hidden),
                        ") do not fit, its layers are fixed; expected none, or the network 'mlp'"));
+}
+
+void refuse_activation(std::string_view network, const ZooOptions& options) {
+  if (options.activation.empty()) return;
+  throw InputError(cat("[zoo] ",
+                       network,
+                       ": the activation '",
+                       options.activation,
+                       "' does not fit, its own is fixed; expected none"));
+}
+
+bool is_small_image(const ZooOptions& options) noexcept {
+  constexpr std::int64_t kLarge = 64;
+  return options.input.size() == 3 && std::min(options.input[1], options.input[2]) < kLarge;
 }
 
 NetworkBuilder::NetworkBuilder(std::string_view name,
@@ -93,9 +118,7 @@ void NetworkBuilder::add_center(const std::string& center) {
   append("center", "Sub", {"input.mean"}, {});
 }
 
-void NetworkBuilder::convolution(const std::string& layer,
-                                 std::int64_t channels,
-                                 std::int64_t kernel) {
+void NetworkBuilder::require_image(const std::string& layer, std::int64_t least) const {
   if (sample_.size() != 3) {
     throw InputError(cat("[zoo] ",
                          network_,
@@ -103,46 +126,94 @@ void NetworkBuilder::convolution(const std::string& layer,
                          sample_.size(),
                          " axes, expected 3 (channels, height, width)"));
   }
-  if (sample_[1] < kernel || sample_[2] < kernel) {
-    throw InputError(cat("[zoo] ",
-                         network_,
-                         ": the input is too small, ",
-                         layer,
-                         " gets ",
-                         to_string(sample_),
-                         " and needs at least ",
-                         kernel,
-                         " x ",
-                         kernel));
-  }
+  if (sample_[1] >= least && sample_[2] >= least) return;
+  throw InputError(cat("[zoo] ",
+                       network_,
+                       ": the input is too small, ",
+                       layer,
+                       " gets ",
+                       to_string(sample_),
+                       " and needs at least ",
+                       least,
+                       " x ",
+                       least));
+}
+
+void NetworkBuilder::slide(std::int64_t channels, const SquareWindow& window) {
+  const auto windows = [&](std::int64_t size) {
+    return (size + 2 * window.pad - window.kernel) / window.stride + 1;
+  };
+  sample_ = {channels, windows(sample_[1]), windows(sample_[2])};
+}
+
+void NetworkBuilder::convolution(const std::string& layer,
+                                 std::int64_t channels,
+                                 std::int64_t kernel) {
+  require_image(layer, kernel);
   const std::int64_t area = kernel * kernel;
   add_parameters(layer, {channels, sample_[0], kernel, kernel}, sample_[0] * area, channels * area);
   append(layer,
          "Conv",
          {layer + ".weight", layer + ".bias"},
          {{"kernel_shape", std::vector<std::int64_t>{kernel, kernel}}});
-  sample_ = {channels, sample_[1] - kernel + 1, sample_[2] - kernel + 1};
+  slide(channels, {.kernel = kernel});
+}
+
+void NetworkBuilder::convolution(const std::string& layer,
+                                 std::int64_t channels,
+                                 const SquareWindow& window) {
+  require_image(layer, window.kernel - 2 * window.pad);
+  const std::int64_t inputs = sample_[0] / window.groups;
+  Shape shape = {channels, inputs, window.kernel, window.kernel};
+  const std::int64_t fan_in = inputs * window.kernel * window.kernel;
+  std::vector<float> weights(weight_count(layer, shape, fan_in));
+  Random random(seed_, layers_++);
+  const double deviation = std::sqrt((window.rectified ? 2.0 : 1.0) / static_cast<double>(fan_in));
+  for (float& w : weights) w = static_cast<float>(deviation * random.normal());
+  graph_.initializers.emplace(layer + ".weight", Tensor::floats(std::move(shape), weights));
+  std::map<std::string, Attribute, std::less<>> attributes = window_attributes(window);
+  if (window.groups != 1) attributes.emplace("group", window.groups);
+  append(layer, "Conv", {layer + ".weight"}, std::move(attributes));
+  slide(channels, window);
+}
+
+void NetworkBuilder::batch_norm(const std::string& layer) {
+  const std::int64_t channels = sample_.front();
+  std::vector<std::string> parameters;
+  const auto add = [&](const char* name, float value) {
+    parameters.push_back(cat(layer, ".", name));
+    const std::vector<float> values(static_cast<std::size_t>(channels), value);
+    graph_.initializers.emplace(parameters.back(), Tensor::floats({channels}, values));
+  };
+  add("weight", 1.0F);
+  add("bias", 0.0F);
+  add("mean", 0.0F);
+  add("variance", 1.0F);
+  append(layer, "BatchNormalization", std::move(parameters), {});
 }
 
 void NetworkBuilder::max_pool(const std::string& layer, std::int64_t size) {
-  if (sample_[1] < size || sample_[2] < size) {
-    throw InputError(cat("[zoo] ",
-                         network_,
-                         ": the input is too small, ",
-                         layer,
-                         " gets ",
-                         to_string(sample_),
-                         " and needs at least ",
-                         size,
-                         " x ",
-                         size));
-  }
-  append(layer,
-         "MaxPool",
-         {},
-         {{"kernel_shape", std::vector<std::int64_t>{size, size}},
-          {"strides", std::vector<std::int64_t>{size, size}}});
-  sample_ = {sample_[0], sample_[1] / size, sample_[2] / size};
+  max_pool(layer, {.kernel = size, .stride = size});
+}
+
+void NetworkBuilder::max_pool(const std::string& layer, const SquareWindow& window) {
+  require_image(layer, window.kernel - 2 * window.pad);
+  append(layer, "MaxPool", {}, window_attributes(window));
+  slide(sample_[0], window);
+}
+
+void NetworkBuilder::global_average_pool(const std::string& layer) {
+  append(layer, "GlobalAveragePool", {}, {});
+  sample_ = {sample_.front(), 1, 1};
+}
+
+void NetworkBuilder::resume(const Place& place) {
+  last_ = place.value;
+  sample_ = place.sample;
+}
+
+void NetworkBuilder::add(const std::string& layer, const Place& other) {
+  append(layer, "Add", {other.value}, {});
 }
 
 void NetworkBuilder::flatten() {
@@ -166,24 +237,36 @@ void NetworkBuilder::activation(const std::string& layer) {
   append(layer, activation_ == "tanh" ? "Tanh" : "Relu", {}, {});
 }
 
-void NetworkBuilder::add_parameters(const std::string& layer,
-                                    Shape weight_shape,
-                                    std::int64_t fan_in,
-                                    std::int64_t fan_out) {
-  const std::int64_t width = weight_shape.front();
-  if (width > kMaxElements / fan_in) {
+void NetworkBuilder::relu6(const std::string& layer) {
+  graph_.initializers.emplace("relu6.low", Tensor::scalar(0.0F));
+  graph_.initializers.emplace("relu6.high", Tensor::scalar(6.0F));
+  append(layer, "Clip", {"relu6.low", "relu6.high"}, {});
+}
+
+std::size_t NetworkBuilder::weight_count(const std::string& layer,
+                                         const Shape& shape,
+                                         std::int64_t fan_in) const {
+  if (shape.front() > kMaxElements / fan_in) {
     throw InputError(cat("[zoo] ",
                          network_,
                          ": ",
                          layer,
                          " would have ",
-                         to_string(weight_shape),
+                         to_string(shape),
                          " weights, expected at most ",
                          kMaxElements));
   }
+  return static_cast<std::size_t>(element_count(shape));
+}
+
+void NetworkBuilder::add_parameters(const std::string& layer,
+                                    Shape weight_shape,
+                                    std::int64_t fan_in,
+                                    std::int64_t fan_out) {
+  const std::int64_t width = weight_shape.front();
+  std::vector<float> weights(weight_count(layer, weight_shape, fan_in));
   Random random(seed_, layers_++);
   const double limit = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
-  std::vector<float> weights(static_cast<std::size_t>(element_count(weight_shape)));
   for (float& w : weights) w = static_cast<float>(random.uniform(-limit, limit));
   const std::vector<float> bias(static_cast<std::size_t>(width), 0.0F);
   graph_.initializers.emplace(layer + ".weight", Tensor::floats(std::move(weight_shape), weights));

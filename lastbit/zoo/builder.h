@@ -10,11 +10,23 @@
 
 namespace lastbit {
 
+/// The window of a convolution or pool: square, with padding alike on all sides.
+struct SquareWindow {
+  std::int64_t kernel = 1;
+  std::int64_t stride = 1;
+  std::int64_t pad = 0;
+  std::int64_t groups = 1;  ///< of channels, for convolutions alone
+  bool rectified = true;    ///< whether ReLU follows a convolution: its weights are drawn for it
+};
+
 /// Writes a network layer by layer, keeping track of the shape of one sample.
 ///
-/// Weights are drawn as Glorot and Bengio 2010, equation (16): uniform between
-/// -sqrt(6 / (fan in + fan out)) and +sqrt(6 / (fan in + fan out)). Biases are 0. Each layer has a
-/// random stream of its own, so a change of one layer leaves the draws of the others alone.
+/// Weights of layers with a bias are drawn as Glorot and Bengio 2010, equation (16): uniform
+/// between -sqrt(6 / (fan in + fan out)) and +sqrt(6 / (fan in + fan out)). Those of convolutions
+/// with batch norm are normal with variance 2 / fan in before a ReLU (He et al. 2015, equation
+/// (10)), and 1 / fan in without one. Biases are 0 and batch norm starts as the identity, so that a
+/// random network's values neither vanish nor explode. Each layer has a random stream of its own,
+/// so a change of one layer leaves the draws of the others alone.
 class NetworkBuilder {
  public:
   /// Starts with "input" and, unless `options.center` is "none", its mean's subtraction.
@@ -23,14 +35,34 @@ class NetworkBuilder {
                  const ZooOptions& options,
                  std::string_view default_activation);
 
-  /// A convolution of stride 1 without padding. The sample must be [C, H, W].
+  /// A convolution of stride 1 with bias and without padding. The sample must be [C, H, W].
   void convolution(const std::string& layer, std::int64_t channels, std::int64_t kernel);
+  /// A convolution without bias, for batch norm to follow. `groups` divides both channel counts.
+  void convolution(const std::string& layer, std::int64_t channels, const SquareWindow& window);
+  /// Batch norm as in inference, with statistics 0 and 1, scale 1 and bias 0.
+  void batch_norm(const std::string& layer);
   /// Maxima of windows of `size` x `size`, without overlap; a remainder at the border is dropped.
   void max_pool(const std::string& layer, std::int64_t size);
+  void max_pool(const std::string& layer, const SquareWindow& window);
+  /// The mean of each channel: the sample becomes [C, 1, 1].
+  void global_average_pool(const std::string& layer);
   void flatten();
   /// A Gemm with the weight as [width, features]. The sample must be flat.
   void fully_connected(const std::string& layer, std::int64_t width);
   void activation(const std::string& layer);
+  /// min(max(x, 0), 6)
+  void relu6(const std::string& layer);
+
+  /// A value of the network and the shape of one sample of it.
+  struct Place {
+    std::string value;
+    Shape sample;
+  };
+  Place here() const { return {last_, sample_}; }
+  /// The next layer takes `place`.
+  void resume(const Place& place);
+  /// The sum with `other`, which is of the same shape.
+  void add(const std::string& layer, const Place& other);
 
   /// The network, whose last layer's result is called "logits".
   Graph finish();
@@ -40,6 +72,9 @@ class NetworkBuilder {
               std::string op,
               std::vector<std::string> parameters,
               std::map<std::string, Attribute, std::less<>> attributes);
+  void require_image(const std::string& layer, std::int64_t least) const;
+  void slide(std::int64_t channels, const SquareWindow& window);
+  std::size_t weight_count(const std::string& layer, const Shape& shape, std::int64_t fan_in) const;
   void add_parameters(const std::string& layer,
                       Shape weight_shape,
                       std::int64_t fan_in,
@@ -57,5 +92,10 @@ class NetworkBuilder {
 
 /// @throws InputError if the caller gave hidden widths to an architecture that fixes its own.
 void refuse_hidden(std::string_view network, const ZooOptions& options);
+/// The same for an activation.
+void refuse_activation(std::string_view network, const ZooOptions& options);
+
+/// Whether images are nearer to CIFAR's size than to ImageNet's: a side below 64 pixels.
+bool is_small_image(const ZooOptions& options) noexcept;
 
 }  // namespace lastbit

@@ -30,7 +30,8 @@ std::span<const Architecture> architectures() noexcept;
 
 /// The network called `name`, with seeded random weights. Its input is "input" [batch, ...], its
 /// output "logits" [batch, classes]; layers are called conv1, fc1, ... and their parameters
-/// conv1.weight, conv1.bias. The mean, "input.mean", is 0 until training sets it.
+/// conv1.weight, conv1.bias; those of a block start with its name, as stage1.block1.conv1. The
+/// mean, "input.mean", is 0 until training sets it.
 /// @throws InputError that lists the known names, or names the option that does not fit.
 Graph make_network(std::string_view name, const ZooOptions& options);
 

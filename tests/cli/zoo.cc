@@ -1,3 +1,5 @@
+#include "lastbit/zoo/zoo.h"
+
 #include <string>
 
 #include <gmock/gmock.h>
@@ -17,7 +19,10 @@ using Zoo = CommandTest;
 
 TEST_F(Zoo, ListsTheArchitectures) {
   const Finished run = succeed({"zoo"});
-  for (const char* name : {"lenet300", "lenet5", "mlp"}) EXPECT_THAT(run.out, HasSubstr(name));
+  for (const Architecture& row : architectures()) {
+    EXPECT_THAT(run.out, HasSubstr(std::string(row.name) + " "));
+    EXPECT_THAT(run.out, HasSubstr(std::string(row.summary)));
+  }
 }
 
 TEST_F(Zoo, WritesTheSameBytesForTheSameSeed) {
@@ -47,6 +52,23 @@ TEST_F(Zoo, BuildsTheNetworkAskedFor) {
   ASSERT_EQ(lowbit_candidates(graph).size(), 3U);
 }
 
+TEST_F(Zoo, ProjectsAndPacksTheLayersThatRulesName) {
+  const Words rules = {"--codebook", "*.conv?=ternary/channel", "--codebook", "fc=binary"};
+  Words words = {"zoo", "resnet20", "--input", "3,32,32", "--out", "m.onnx"};
+  words.insert(words.end(), rules.begin(), rules.end());
+  EXPECT_THAT(succeed(words).out, HasSubstr("272474 parameters"));
+  const Graph graph = read_onnx(path("m.onnx"));
+  const auto set = [&](const std::string& name) {
+    const auto* packed = std::get_if<LowBitTensor>(graph.find_initializer(name + ".weight"));
+    return packed == nullptr ? "float" : packed->set;
+  };
+  EXPECT_EQ(set("conv1"), "float");
+  EXPECT_EQ(set("stage1.block1.conv1"), "ternary/channel");
+  EXPECT_EQ(set("stage3.block1.conv2"), "ternary/channel");
+  EXPECT_EQ(set("stage3.block1.shortcut"), "float");
+  EXPECT_EQ(set("fc"), "binary/tensor");
+}
+
 TEST_F(Zoo, RefusesWhatItCannotBuild) {
   const auto refuse = [&](Words words, const Words& expected) {
     words.insert(words.begin(), "zoo");
@@ -65,6 +87,9 @@ TEST_F(Zoo, RefusesWhatItCannotBuild) {
   refuse({"mlp", "--out", "m.onnx", "--hidden", "4000000000,4000000000"}, {"fc1", "4000000000"});
   refuse({"lenet5", "--out", "m.onnx", "--input", "1,4,4"}, {"4"});
   refuse({"mlp", "--out", "m.onnx", "--seed", "-1"}, {"--seed"});
+  refuse({"lenet5", "--out", "m.onnx", "--codebook", "fc9=ternary"}, {"fc9=ternary", "conv1"});
+  refuse({"lenet5", "--out", "m.onnx", "--codebook", "quaternary"}, {"quaternary", "ternary"});
+  refuse({"vgg16", "--out", "m.onnx"}, {"[512, 1, 1]", "pool5"});
   EXPECT_THAT(names(), IsEmpty());
 }
 

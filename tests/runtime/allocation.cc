@@ -6,6 +6,7 @@
 
 #include "lastbit/zoo/zoo.h"
 #include "reference.h"
+#include "small_zoo.h"
 
 // The global operators of this program count, so that what `run` takes from the heap is seen.
 
@@ -71,11 +72,15 @@ TEST(Session, AllocatesNothingInRun) {
     for (const bool packed : {false, true}) {
       for (const int threads : {1, 2}) {
         SCOPED_TRACE(architecture.name);
-        Graph graph = make_network(architecture.name, {});
+        Graph graph = make_network(architecture.name, reference::small_zoo(architecture.name));
         if (packed) graph = reference::quantized(std::move(graph), "ternary");
-        Session session(graph, {.batch = 64, .threads = threads});
-        const std::vector<float> input(std::size_t{64} * 784, 0.5F);
-        std::vector<float> output(std::size_t{64} * 10);
+        Session session(graph,
+                        {.batch = 4,
+                         .threads = threads,
+                         .activations = packed ? Activations::kInt8 : Activations::kFloat});
+        const auto size = static_cast<std::size_t>(element_count(session.inputs()[0].shape));
+        const std::vector<float> input(size, 0.5F);
+        std::vector<float> output(std::size_t{4} * 10);
         const std::span<const float> in = input;
         const std::span<float> out = output;
         const std::size_t before = allocations;

@@ -7,6 +7,7 @@
 #include "lastbit/base/random.h"
 #include "lastbit/runtime/plan.h"
 #include "lastbit/zoo/zoo.h"
+#include "small_zoo.h"
 
 namespace lastbit {
 namespace {
@@ -75,7 +76,8 @@ TEST(Arena, StaysNearTheLowerBoundForAChain) {
 TEST(Arena, ReachesTheLowerBoundForTheZoo) {
   for (const Architecture& architecture : architectures()) {
     for (const std::int64_t batch : {1, 100}) {
-      const auto plan = make_plan(make_network(architecture.name, {}), {.batch = batch});
+      const ZooOptions options = reference::small_zoo(architecture.name);
+      const auto plan = make_plan(make_network(architecture.name, options), {.batch = batch});
       EXPECT_EQ(plan->arena_bytes, lower_bound(plan->lifetimes)) << architecture.name;
     }
   }

@@ -2,6 +2,7 @@
 
 #include "agreement.h"
 #include "tests/runtime/random_network.h"
+#include "tests/runtime/small_zoo.h"
 
 // Whole networks under LibTorch against a plain evaluation in double precision and the runtime.
 
@@ -21,11 +22,12 @@ TEST(Network, AgreesOnTheZoo) {
   Random random(1);
   for (const Architecture& architecture : architectures()) {
     SCOPED_TRACE(architecture.name);
-    ZooOptions options{.center = "pixel", .seed = 7};
-    if (architecture.name == "mlp") options.hidden = {65, 33};
+    ZooOptions options = reference::small_zoo(architecture.name);
+    options.center = "pixel";
     Graph graph = make_network(architecture.name, options);
+    const auto count = static_cast<std::size_t>(element_count(options.input));
     graph.initializers.insert_or_assign(
-        "input.mean", Tensor::floats({1, 28, 28}, reference::random_floats(784, random)));
+        "input.mean", Tensor::floats(options.input, reference::random_floats(count, random)));
     expect_agreement(graph, random);
   }
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/graph/parameters.h"
 #include "lastbit/graph/shapes.h"
 #include "lastbit/zoo/zoo.h"
 
@@ -16,8 +17,8 @@ using testing::HasSubstr;
 
 std::int64_t parameters(const Graph& graph) {
   std::int64_t count = 0;
-  for (const auto& [name, initializer] : graph.initializers) {
-    if (name != "input.mean") count += element_count(shape_of(initializer));
+  for (const Parameter& parameter : trainable_parameters(graph)) {
+    count += element_count(parameter.shape);
   }
   return count;
 }
@@ -67,10 +68,10 @@ TEST(Zoo, NamesLayersAndParametersInTheirOrder) {
 TEST(Zoo, GivesEveryNetworkTheSameEnds) {
   for (const Architecture& architecture : architectures()) {
     SCOPED_TRACE(std::string(architecture.name));
-    const Graph graph = make_network(architecture.name, {.input = {3, 20, 24}, .classes = 7});
+    const Graph graph = make_network(architecture.name, {.input = {3, 36, 40}, .classes = 7});
     ASSERT_EQ(graph.inputs.size(), 1U);
     EXPECT_EQ(graph.inputs[0].name, "input");
-    EXPECT_EQ(to_string(graph.inputs[0].dims), "[batch, 3, 20, 24]");
+    EXPECT_EQ(to_string(graph.inputs[0].dims), "[batch, 3, 36, 40]");
     ASSERT_EQ(graph.outputs.size(), 1U);
     EXPECT_EQ(graph.outputs[0].name, "logits");
     EXPECT_EQ(to_string(graph.outputs[0].dims), "[batch, 7]");
@@ -80,7 +81,7 @@ TEST(Zoo, GivesEveryNetworkTheSameEnds) {
 
 TEST(Zoo, GivesNodesAndValuesUniqueNames) {
   for (const Architecture& architecture : architectures()) {
-    const Graph graph = make_network(architecture.name, {});
+    const Graph graph = make_network(architecture.name, {.input = {3, 32, 32}});
     std::set<std::string> names;
     for (const Node& node : graph.nodes) {
       EXPECT_TRUE(names.insert(node.name).second) << node.name;
@@ -160,8 +161,10 @@ TEST(Zoo, MakesALinearClassifierOfAnMlpWithoutHiddenWidths) {
 }
 
 TEST(Zoo, ListsTheKnownNamesForAnUnknownOne) {
-  EXPECT_EQ(refusal("lenet4", {}),
-            "[zoo] there is no network 'lenet4', expected one of lenet300, lenet5, mlp");
+  EXPECT_EQ(
+      refusal("lenet4", {}),
+      "[zoo] there is no network 'lenet4', expected one of lenet300, lenet5, mlp, mobilenetv2, "
+      "resnet18, resnet20, resnet32, resnet44, resnet56, vgg16");
 }
 
 TEST(Zoo, RefusesOptionsThatDoNotFit) {

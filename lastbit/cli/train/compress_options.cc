@@ -8,6 +8,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
+#include "lastbit/cli/network_options.h"
 
 namespace lastbit {
 namespace {
@@ -47,21 +48,11 @@ RoundLength parse_round(const std::string& text) {
 }
 
 void add_compress_options(CLI::App& app, CompressChoice& choice) {
-  std::vector<std::string> sets_known;
-  for (const SetInfo& info : known_sets()) sets_known.emplace_back(info.form);
-
   app.add_option("model,--model", choice.model, "The trained float model")
       ->required()
       ->type_name("FILE.onnx");
   add_data_options(app, choice.data);
-  app.add_option(
-         "--codebook",
-         choice.codebooks,
-         cat("SET for all layers or PATTERN=SET for some, the last match wins; SET is float or ",
-             join(sets_known),
-             ", with /tensor, /channel or /none for the scale"))
-      ->take_all()
-      ->type_name("RULE");
+  add_codebook_option(app, choice.codebooks);
   app.add_option("--share",
                  choice.shares,
                  "Layers that have one codebook, and its scale, in common, as 'fc*'; may be "

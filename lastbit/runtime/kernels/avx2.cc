@@ -11,69 +11,102 @@ namespace {
 constexpr std::size_t kLanes = 8;
 using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
-// Tiles that fill the registers without spilling.
-constexpr std::size_t kDotColumns = 2;
-constexpr std::size_t kDotTile = 4;
-constexpr std::size_t kPanelVectors = 2;
+using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+constexpr std::size_t kTileSums = 4;
+constexpr std::size_t kTileVectors = 2;
+constexpr bool kFewRegisters = true;
+constexpr bool kFewSizes = false;
 
 inline __m256i mask_of(std::size_t count) noexcept {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
 }
 
+inline Vec splat(float x) noexcept { return _mm256_set1_ps(x); }
 inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm256_fmadd_ps(a, b, c); }
 
 inline Vec load_part(const float* from, std::size_t count) noexcept {
   return _mm256_maskload_ps(from, mask_of(count));
 }
 
+inline IntVec load_part(const std::int32_t* from, std::size_t count) noexcept {
+  return reinterpret_cast<IntVec>(_mm256_maskload_epi32(from, mask_of(count)));
+}
+
 inline void store_part(float* to, Vec v, std::size_t count) noexcept {
   _mm256_maskstore_ps(to, mask_of(count), v);
 }
 
-struct Levels {
-  __m256 low;
-  __m256 high;
-};
+inline Vec lesser(Vec a, Vec b) noexcept { return _mm256_min_ps(a, b); }
+inline Vec greater(Vec a, Vec b) noexcept { return _mm256_max_ps(a, b); }
 
-inline Levels load_levels(const float* table) noexcept {
-  return {_mm256_loadu_ps(table), _mm256_loadu_ps(table + kLanes)};
+inline Vec round_even(Vec x) noexcept {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-// The word repeated; a narrow one fills 32 bits with copies.
+inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
+  const auto all = reinterpret_cast<__m256i>(v);
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  const __m128i bytes = _mm_packus_epi16(words, words);
+  __builtin_memcpy(to, &bytes, kLanes);
+}
+
+// A permutation looks at the lowest three bits of an index alone, and levels repeat.
 template <int Bits>
-inline __m256i splat_fields(const std::uint8_t* from) noexcept {
-  if constexpr (Bits == 1) return _mm256_set1_epi8(static_cast<char>(*from));
-  if constexpr (Bits == 2) {
-    std::int16_t two;
-    __builtin_memcpy(&two, from, sizeof(two));
-    return _mm256_set1_epi16(two);
+struct Table {
+  Vec levels;
+  explicit Table(const float* table) noexcept { __builtin_memcpy(&levels, table, sizeof(levels)); }
+};
+
+template <>
+struct Table<4> {
+  Vec low;
+  Vec high;
+  explicit Table(const float* table) noexcept {
+    __builtin_memcpy(&low, table, sizeof(low));
+    __builtin_memcpy(&high, table + kLanes, sizeof(high));
+  }
+};
+
+template <>
+struct Table<8> {
+  const float* levels;
+  explicit Table(const float* table) noexcept : levels(table) {}
+};
+
+template <int Bits>
+inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
+  const auto index = reinterpret_cast<__m256i>(codes);
+  if constexpr (Bits == 8) {
+    return _mm256_i32gather_ps(
+        table.levels, reinterpret_cast<__m256i>(codes & 255U), sizeof(float));
+  } else if constexpr (Bits == 4) {
+    const Vec low = _mm256_permutevar8x32_ps(table.low, index);
+    const Vec high = _mm256_permutevar8x32_ps(table.high, index);
+    return _mm256_blendv_ps(low, high, reinterpret_cast<__m256>(codes << 28U));
   } else {
-    std::int32_t four;
-    __builtin_memcpy(&four, from, sizeof(four));
-    return _mm256_set1_epi32(four);
+    return _mm256_permutevar8x32_ps(table.levels, index);
   }
 }
 
-// One field a lane, each moved to the lowest bits: a permutation looks at the lowest three alone,
-// and a fourth chooses between two.
-template <int Bits>
-inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
-  constexpr IntVec kLane = {0, 1, 2, 3, 4, 5, 6, 7};
-  const __m256i words = splat_fields<Bits>(fields + k / 8 * Bits);
-  const __m256i moved = _mm256_srlv_epi32(words, reinterpret_cast<__m256i>(kLane * Bits));
-  const __m256 low = _mm256_permutevar8x32_ps(levels.low, moved);
-  if constexpr (Bits < 4) return low;
-  const __m256 high = _mm256_permutevar8x32_ps(levels.high, moved);
-  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(moved, 28)));
-}
-
-#include "lastbit/runtime/kernels/vector_body.h"
+#include "lastbit/runtime/kernels/product_body.h"
 
 }  // namespace
 
 const KernelSet& avx2_kernels() noexcept {
-  static constexpr KernelSet kSet = {"avx2", dot, panel, dot_codes, decode, activate};
+  static constexpr KernelSet kSet = {
+      .name = "avx2",
+      .activate = activate,
+      .tile_int8 = avx2_tile_int8,
+      .tile_float = tile_float,
+      .vector_int8 = avx2_vector_int8,
+      .vector_float = vector_float,
+      .finish_float = finish_float,
+      .finish_int8 = finish_int8,
+      .range = range,
+      .quantize = quantize,
+  };
   return kSet;
 }
 

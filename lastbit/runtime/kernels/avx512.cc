@@ -11,64 +11,98 @@ namespace {
 constexpr std::size_t kLanes = 16;
 using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 using IntVec = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
-// Tiles that fill the registers without spilling.
-constexpr std::size_t kDotColumns = 3;
-constexpr std::size_t kDotTile = 8;
-constexpr std::size_t kPanelVectors = 4;
+using UintVec = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+constexpr std::size_t kTileSums = 8;
+constexpr std::size_t kTileVectors = 2;
+constexpr bool kFewRegisters = false;
+constexpr bool kFewSizes = false;
+constexpr __mmask16 kAll = 0xFFFF;
 
 inline __mmask16 mask_of(std::size_t count) noexcept {
   return static_cast<__mmask16>((1U << count) - 1U);
 }
 
+inline Vec splat(float x) noexcept { return _mm512_set1_ps(x); }
 inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return _mm512_fmadd_ps(a, b, c); }
 
 inline Vec load_part(const float* from, std::size_t count) noexcept {
   return _mm512_maskz_loadu_ps(mask_of(count), from);
 }
 
+inline IntVec load_part(const std::int32_t* from, std::size_t count) noexcept {
+  return reinterpret_cast<IntVec>(_mm512_maskz_loadu_epi32(mask_of(count), from));
+}
+
 inline void store_part(float* to, Vec v, std::size_t count) noexcept {
   _mm512_mask_storeu_ps(to, mask_of(count), v);
 }
 
-using Levels = Vec;
+// The unmasked forms of these intrinsics warn of an undefined value in GCC's header.
+inline Vec lesser(Vec a, Vec b) noexcept { return _mm512_maskz_min_ps(kAll, a, b); }
+inline Vec greater(Vec a, Vec b) noexcept { return _mm512_maskz_max_ps(kAll, a, b); }
 
-inline Levels load_levels(const float* table) noexcept { return _mm512_loadu_ps(table); }
-
-inline __m512i splat_two(const std::uint8_t* from) noexcept {
-  std::int16_t two;
-  __builtin_memcpy(&two, from, sizeof(two));
-  return _mm512_set1_epi16(two);
+inline Vec round_even(Vec x) noexcept {
+  return _mm512_maskz_roundscale_ps(kAll, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-inline __m512i splat_four(const std::uint8_t* from) noexcept {
-  std::int32_t four;
-  __builtin_memcpy(&four, from, sizeof(four));
-  return _mm512_set1_epi32(four);
+inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
+  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(kAll, reinterpret_cast<__m512i>(v));
+  __builtin_memcpy(to, &bytes, sizeof(bytes));
 }
 
-// One field a lane, each moved to the lowest bits: a permutation looks at the lowest four alone.
+// A permutation looks at the lowest four bits of an index alone, and levels repeat.
 template <int Bits>
-inline Vec look_up(const std::uint8_t* fields, std::size_t k, Levels levels) noexcept {
-  constexpr IntVec kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const std::uint8_t* from = fields + k / 8 * Bits;
-  __m512i words;
-  if constexpr (Bits == 1) words = splat_two(from);
-  if constexpr (Bits == 2) words = splat_four(from);
-  if constexpr (Bits == 4) {
-    words = _mm512_mask_blend_epi32(0xFF00, splat_four(from), splat_four(from + 4));
+struct Table {
+  Vec levels;
+  explicit Table(const float* table) noexcept { __builtin_memcpy(&levels, table, sizeof(levels)); }
+};
+
+template <>
+struct Table<8> {
+  const float* levels;
+  explicit Table(const float* table) noexcept : levels(table) {}
+};
+
+template <int Bits>
+inline Vec look_up(UintVec codes, const Table<Bits>& table) noexcept {
+  if constexpr (Bits == 8) {
+    const auto index = reinterpret_cast<__m512i>(codes & 255U);
+    return _mm512_mask_i32gather_ps(Vec{}, kAll, index, table.levels, sizeof(float));
+  } else {
+    return _mm512_maskz_permutexvar_ps(kAll, reinterpret_cast<__m512i>(codes), table.levels);
   }
-  const auto shifts = reinterpret_cast<__m512i>(kLane * Bits % 32);
-  // The unmasked forms of these intrinsics warn of an undefined value in GCC's header.
-  const __m512i moved = _mm512_maskz_srlv_epi32(0xFFFF, words, shifts);
-  return _mm512_maskz_permutexvar_ps(0xFFFF, moved, levels);
 }
 
-#include "lastbit/runtime/kernels/vector_body.h"
+#include "lastbit/runtime/kernels/product_body.h"
+
+void any_vector_float(const float* x,
+                      std::size_t groups,
+                      const WeightBlock& weights,
+                      std::size_t blocks,
+                      float* out) noexcept {
+  if (weights.words != nullptr && weights.bits <= 2) {
+    return avx512_few_bits(x, groups, weights, blocks, out);
+  }
+  vector_float(x, groups, weights, blocks, out);
+}
 
 }  // namespace
 
+// Without VNNI there is little to gain from longer vectors of integers; every such processor has
+// AVX2.
 const KernelSet& avx512_kernels() noexcept {
-  static constexpr KernelSet kSet = {"avx512", dot, panel, dot_codes, decode, activate};
+  static constexpr KernelSet kSet = {
+      .name = "avx512",
+      .activate = activate,
+      .tile_int8 = avx2_tile_int8,
+      .tile_float = tile_float,
+      .vector_int8 = avx2_vector_int8,
+      .vector_float = any_vector_float,
+      .finish_float = finish_float,
+      .finish_int8 = finish_int8,
+      .range = range,
+      .quantize = quantize,
+  };
   return kSet;
 }
 

@@ -1,25 +1,38 @@
 #include <array>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #include "lastbit/runtime/kernels/sets.h"
 
 namespace lastbit {
 namespace {
 
 struct Runnable {
-  std::array<const KernelSet*, 4> sets{};
+  std::array<const KernelSet*, 8> sets{};
   std::size_t count = 0;
 
   Runnable() noexcept {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw")) {
+      if (__builtin_cpu_supports("avx512vnni")) sets[count++] = &avx512vnni_kernels();
       sets[count++] = &avx512_kernels();
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
       sets[count++] = &avx2_kernels();
     }
 #endif
+#if defined(__aarch64__)
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) sets[count++] = &neondot_kernels();
+    sets[count++] = &neon_kernels();
+#endif
+#if defined(__wasm_simd128__)
+    sets[count++] = &wasm_kernels();
+#endif
     sets[count++] = &baseline_kernels();
+    sets[count++] = &shift_kernels();
     sets[count++] = &scalar_kernels();
   }
 };

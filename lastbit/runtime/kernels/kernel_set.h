@@ -4,33 +4,12 @@
 #include <cstdint>
 #include <span>
 
+#include "lastbit/runtime/kernels/product.h"
+
 namespace lastbit {
 
-/// A function of one value, applied where an operator's result is written.
-struct Activation {
-  enum class Kind : std::uint8_t { kNone, kRelu, kLeakyRelu, kSigmoid, kTanh };
-
-  Kind kind = Kind::kNone;
-  float slope = 0.0F;  ///< For negative values; kLeakyRelu alone.
-};
-
-/// Rows of weights that `panel` and `dot` take at most.
-inline constexpr std::size_t kPanelRows = 6;
-inline constexpr std::size_t kDotRows = 8;
-/// `panel` works on widths that are a multiple of this.
-inline constexpr std::size_t kPanelStep = 16;
-/// Rows of codes are filled up to a multiple of this.
-inline constexpr std::size_t kCodeBlock = 16;
-
-/// Rows of weights as codes: w[j * stride + k] is table[field j * stride + k].
-struct CodeRows {
-  const std::uint8_t* fields;  ///< The first field lies in the lowest bits of the first byte.
-  std::size_t stride;          ///< Fields between two rows, a multiple of kCodeBlock.
-  int bits;                    ///< Of a field: 1, 2, 4 or 8.
-  /// The level of each code: 256 for 8 bits, else kCodeBlock, repeating the first 2^bits, so that a
-  /// lookup by four bits need not mask off the neighbours of a field. All are finite.
-  const float* table;
-};
+/// Groups of four inputs that `vector_int8` takes at most, lest its sums overflow.
+inline constexpr std::size_t kVectorGroups = std::size_t{1} << 15U;
 
 /// The inner loops for one instruction set.
 ///
@@ -40,43 +19,57 @@ struct CodeRows {
 struct KernelSet {
   const char* name;
 
-  /// out[i * out_stride + j] = sum over k of x[i * x_stride + k] * w[j * w_stride + k].
-  /// @param w_rows  1 to kDotRows.
-  void (*dot)(const float* x,
-              std::size_t x_stride,
-              std::size_t x_rows,
-              const float* w,
-              std::size_t w_stride,
-              std::size_t w_rows,
-              std::size_t depth,
-              float* out,
-              std::size_t out_stride) noexcept;
-
-  /// out[r * width + p] = sum over k of w[r * w_stride + k] * columns[k * width + p].
-  /// @param rows  1 to kPanelRows. @param width  a multiple of kPanelStep.
-  void (*panel)(const float* w,
-                std::size_t w_stride,
-                std::size_t rows,
-                const float* columns,
-                std::size_t depth,
-                std::size_t width,
-                float* out) noexcept;
-
-  /// What `dot` gives for the levels of `w`, to the bit.
-  void (*dot_codes)(const float* x,
-                    std::size_t x_stride,
-                    std::size_t x_rows,
-                    const CodeRows& w,
-                    std::size_t w_rows,
-                    std::size_t depth,
-                    float* out,
-                    std::size_t out_stride) noexcept;
-
-  /// Writes the levels of `rows` rows, w.stride floats each.
-  void (*decode)(const CodeRows& w, std::size_t rows, float* out) noexcept;
-
   /// Applies `activation` in place.
   void (*activate)(Activation activation, float* values, std::size_t count) noexcept;
+
+  /// out[r * 16 * width + o] = sum over k of level(o, k) * input(r, k), exactly, where the sum of
+  /// magnitudes stays below 2^31. Equal in every set.
+  void (*tile_int8)(const Tile<std::uint8_t>& tile,
+                    const WeightBlock& weights,
+                    std::int32_t* out) noexcept;
+
+  /// The same of floats, k in order for each result.
+  void (*tile_float)(const Tile<float>& tile, const WeightBlock& weights, float* out) noexcept;
+
+  /// out[b * 16 * width + o] = sum over k of value(b, o, k) * x[k], exactly, for one result and
+  /// `blocks` blocks that follow each other. The value of a code is values[code], and the code
+  /// itself where that is null.
+  /// @param x  (4 * groups). @param groups  at most kVectorGroups. @param weights  the first block;
+  /// its levels and table are not read.
+  /// @param values  (16), or null; 8 bits are not for this kernel. Equal in every set.
+  void (*vector_int8)(const std::int8_t* x,
+                      std::size_t groups,
+                      const WeightBlock& weights,
+                      std::size_t blocks,
+                      const std::uint8_t* values,
+                      std::int32_t* out) noexcept;
+
+  /// out[b * 16 * width + o] = sum over k of level(b, o, k) * x[k]. The order of the sums is one
+  /// for any number of blocks.
+  void (*vector_float)(const float* x,
+                       std::size_t groups,
+                       const WeightBlock& weights,
+                       std::size_t blocks,
+                       float* out) noexcept;
+
+  /// `finish` with sums of floats, which may lie where `out` lies.
+  void (*finish_float)(const float* sums, const Finish& finish) noexcept;
+
+  /// `finish` where sum = sums - offsets[o], and scale is input_scale * scale[o].
+  /// @param offsets  (outputs)
+  void (*finish_int8)(const std::int32_t* sums,
+                      const std::int32_t* offsets,
+                      float input_scale,
+                      const Finish& finish) noexcept;
+
+  /// Least and largest of 1 or more values; those that are NaN may be left out.
+  Range (*range)(const float* values, std::size_t count) noexcept;
+
+  /// The integers of values. Those of NaN are of no meaning. Equal in every set.
+  void (*quantize)(const float* values,
+                   std::size_t count,
+                   Quantization quantization,
+                   std::uint8_t* out) noexcept;
 };
 
 /// Plain loops in the order of the formulas: the definition of every kernel.

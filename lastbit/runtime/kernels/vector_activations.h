@@ -1,4 +1,4 @@
-// The part of vector_body.h, which includes it, that applies functions to single values.
+// The part of product_body.h, which includes it, that applies functions to single values.
 
 // exp(x) - 1 for x in [0, 88], with a relative error of a few units in the last place.
 //
@@ -48,6 +48,15 @@ struct ReluOf {
   Vec operator()(Vec x) const noexcept { return x < 0.0F ? Vec{} : x; }
 };
 
+struct ClipOf {
+  float least;
+  float most;
+  Vec operator()(Vec x) const noexcept {
+    const Vec low = x < least ? splat(least) : x;
+    return low > most ? splat(most) : low;
+  }
+};
+
 struct LeakyReluOf {
   float slope;
   Vec operator()(Vec x) const noexcept { return x < 0.0F ? slope * x : x; }
@@ -76,6 +85,8 @@ inline void activate(Activation activation, float* values, std::size_t count) no
       return;
     case Activation::Kind::kRelu:
       return apply(values, count, ReluOf{});
+    case Activation::Kind::kClip:
+      return apply(values, count, ClipOf{activation.least, activation.most});
     case Activation::Kind::kLeakyRelu:
       return apply(values, count, LeakyReluOf{activation.slope});
     case Activation::Kind::kSigmoid:

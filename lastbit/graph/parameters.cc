@@ -1,4 +1,4 @@
-#include "lastbit/train/parameters.h"
+#include "lastbit/graph/parameters.h"
 
 #include <algorithm>
 #include <set>
@@ -136,6 +136,19 @@ void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::
     for (Constraint* member : members) member->shared = number;
     ++number;
   }
+}
+
+Graph project_weights(Graph graph, std::span<const Constraint> constraints) {
+  for (const Constraint& constraint : constraints) {
+    if (constraint.set == nullptr) continue;
+    const int axis = constraint.use.channel_axis;
+    Initializer& initializer = graph.initializers.find(constraint.use.initializer)->second;
+    const Tensor weights = decode(initializer);
+    const Quantized projected =
+        constraint.set->project(weights.as_floats(), channel_layout(weights.shape(), axis));
+    initializer = pack_lowbit(projected, weights.shape(), axis, constraint.set->name());
+  }
+  return graph;
 }
 
 }  // namespace lastbit

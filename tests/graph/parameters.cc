@@ -1,4 +1,4 @@
-#include "lastbit/train/parameters.h"
+#include "lastbit/graph/parameters.h"
 
 #include <string>
 #include <vector>
@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
-#include "support.h"
+#include "lastbit/zoo/zoo.h"
 #include "tests/runtime/reference.h"
 
 namespace lastbit {
@@ -26,7 +26,12 @@ std::vector<std::string> chosen(const Graph& graph, const std::vector<std::strin
 }
 
 std::string refusal(const Graph& graph, const std::vector<std::string>& rules) {
-  return message_of<InputError>([&] { choose_codebooks(graph, rules); });
+  try {
+    choose_codebooks(graph, rules);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
 }
 
 TEST(ChooseCodebooks, TakesOneSetForAll) {
@@ -85,6 +90,29 @@ TEST(ChooseCodebooks, WantsAtLeastOneLowBitLayer) {
       "[codebook] every layer stays float, expected a codebook for at least one";
   EXPECT_EQ(refusal(make_network("lenet300", {}), {"ternary", "float"}), kMessage);
   EXPECT_EQ(refusal(make_network("lenet300", {}), {}), kMessage);
+}
+
+TEST(ProjectWeights, PacksTheProjectionOfWeightsThatHaveASet) {
+  const Graph graph = make_network("lenet300", {.seed = 4});
+  const std::vector<std::string> rules = {"fc1=ternary/channel", "fc2=kmeans:3"};
+  const Graph packed = project_weights(graph, choose_codebooks(graph, rules));
+  for (const auto& [name, set] :
+       {std::pair("fc1.weight", "ternary/channel"), {"fc2.weight", "kmeans:3/none"}}) {
+    const auto* low_bit = std::get_if<LowBitTensor>(packed.find_initializer(name));
+    ASSERT_NE(low_bit, nullptr) << name;
+    EXPECT_EQ(low_bit->set, parse_projector(set)->name());
+    const Tensor before = decode(*graph.find_initializer(name));
+    const Tensor after = decode(*low_bit);
+    const Quantized expected =
+        parse_projector(set)->project(before.as_floats(), channel_layout(before.shape(), 0));
+    std::vector<float> values(expected.codes.size());
+    decode(expected, values);
+    EXPECT_EQ(after, Tensor::floats(before.shape(), values)) << name;
+  }
+  for (const char* name : {"fc3.weight", "fc1.bias"}) {
+    EXPECT_EQ(decode(*packed.find_initializer(name)), decode(*graph.find_initializer(name)));
+    EXPECT_TRUE(std::holds_alternative<Tensor>(*packed.find_initializer(name))) << name;
+  }
 }
 
 // "fc1.weight [300, 784] matrix"

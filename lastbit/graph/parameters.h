@@ -45,4 +45,8 @@ std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std
 /// sets, of a set with a scale a channel or group, or that already share another's codebook.
 void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::string> patterns);
 
+/// `graph` with each weight of `constraints` that has a set projected onto it and packed: direct
+/// compression. Codebooks in common are not looked at.
+Graph project_weights(Graph graph, std::span<const Constraint> constraints);
+
 }  // namespace lastbit

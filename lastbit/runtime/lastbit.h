@@ -1,0 +1,77 @@
+/* Runs LastBit's networks from C: any float32 or low-bit ONNX model that `lastbit` writes or reads.
+ *
+ * A function that can fail returns NULL or a number other than 0, and says why in
+ * lastbit_last_error. No C++ exception ever leaves this library. Text is UTF-8. */
+#ifndef LASTBIT_RUNTIME_LASTBIT_H
+#define LASTBIT_RUNTIME_LASTBIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LASTBIT_API __attribute__((visibility("default")))
+
+/* A network ready to run. It runs on one thread at a time; lastbit_fork gives further ones. */
+typedef struct lastbit_session lastbit_session;
+
+typedef struct lastbit_options {
+  size_t struct_size; /* Set by lastbit_default_options; later versions may have more fields. */
+  int64_t batch;      /* Size that an unknown first dimension of the inputs takes; 1. */
+  int threads;        /* 1. Results do not depend on it. */
+  const char* activations; /* "float", or "int8": faster, and quantized on the way; "float". */
+  const char* kernels;     /* Instruction set, as "avx2" or "scalar"; "fastest". */
+} lastbit_options;
+
+/* An input or output: a float32 array in row-major order. It belongs to its session. */
+typedef struct lastbit_port {
+  const char* name;
+  const int64_t* shape; /* (rank) */
+  size_t rank;
+  size_t size; /* Floats: the product of the shape. */
+} lastbit_port;
+
+/* As "0.1.0". */
+LASTBIT_API const char* lastbit_version(void);
+
+LASTBIT_API lastbit_options lastbit_default_options(void);
+
+/* Loads an ONNX file. Options may be NULL for the default ones. Returns NULL if it fails. */
+LASTBIT_API lastbit_session* lastbit_load(const char* path, const lastbit_options* options);
+
+/* The same from the bytes of a file, which are not needed afterwards and whose weights must all be
+ * in them. */
+LASTBIT_API lastbit_session* lastbit_load_memory(const void* bytes,
+                                                 size_t size,
+                                                 const lastbit_options* options);
+
+/* A session on the same weights with buffers of its own, for another thread. NULL if it fails. */
+LASTBIT_API lastbit_session* lastbit_fork(const lastbit_session* session);
+
+/* Sessions may be freed in any order. NULL is fine. */
+LASTBIT_API void lastbit_free(lastbit_session* session);
+
+LASTBIT_API size_t lastbit_input_count(const lastbit_session* session);
+LASTBIT_API size_t lastbit_output_count(const lastbit_session* session);
+
+/* The port of an index below the count; NULL for another. */
+LASTBIT_API const lastbit_port* lastbit_input(const lastbit_session* session, size_t index);
+LASTBIT_API const lastbit_port* lastbit_output(const lastbit_session* session, size_t index);
+
+/* Runs the network. One array of the port's size each, in the order of the ports. Returns 0, or
+ * another number if it fails. Allocates nothing. */
+LASTBIT_API int lastbit_run(lastbit_session* session,
+                            const float* const* inputs,
+                            float* const* outputs);
+
+/* Why the last call of this thread that failed did so, as one sentence; empty if none has. It
+ * stands until another call of this thread fails. */
+LASTBIT_API const char* lastbit_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

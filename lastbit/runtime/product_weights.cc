@@ -1,0 +1,182 @@
+#include "lastbit/runtime/product_weights.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+
+namespace lastbit {
+namespace {
+
+constexpr std::size_t kTable = 16;  // levels of codes of up to 4 bits
+constexpr std::size_t kMostCodes = 256;
+
+// One scale for all, or one an output: the only axis of the scale above 1 is then as long as there
+// are outputs, and its elements are as far apart as the outputs are.
+bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order) {
+  if (tensor.scales.size() == 1) return true;
+  if (tensor.group != 0 || tensor.scale_shape.size() != tensor.shape.size()) return false;
+  std::size_t step = 1;
+  for (std::size_t axis = tensor.shape.size(); axis-- > 0;) {
+    const auto size = static_cast<std::size_t>(tensor.shape[axis]);
+    if (tensor.scale_shape[axis] > 1) return step == order.output_step && size > 1;
+    step *= size;
+  }
+  return false;
+}
+
+// Bits of a field that holds each code below `codes`.
+int field_bits(std::size_t codes) noexcept {
+  if (codes <= 2) return 1;
+  if (codes <= 4) return 2;
+  return codes <= kTable ? 4 : 8;
+}
+
+// The least integer for the largest magnitude with which all levels are integers, but for the
+// rounding of floats; `most` if there is none below. Sums of products with other levels are near.
+int integer_of_largest(std::span<const float> levels, float largest, int most) {
+  for (int steps = 1; steps < most; ++steps) {
+    const bool fits = std::all_of(levels.begin(), levels.end(), [&](float level) {
+      const float scaled = level / largest * static_cast<float>(steps);
+      return std::abs(scaled - std::nearbyint(scaled)) <= 1e-6F * static_cast<float>(steps);
+    });
+    if (fits) return steps;
+  }
+  return most;
+}
+
+}  // namespace
+
+ProductWeights::ProductWeights(const Initializer& constant,
+                               const WeightOrder& order,
+                               bool for_integers)
+    : groups_(order.inputs.size() / kGroupInputs), scales_(order.outputs, 1.0F) {
+  const auto* lowbit = std::get_if<LowBitTensor>(&constant);
+  if (lowbit != nullptr && scales_outputs(*lowbit, order)) {
+    const std::span<const float> known = lowbit->codebook.levels();
+    std::vector<float> levels(known.begin(), known.end());
+    if (order.zero_gaps && std::find(levels.begin(), levels.end(), 0.0F) == levels.end()) {
+      levels.push_back(0.0F);
+    }
+    if (levels.size() <= kMostCodes) {
+      keep_codes(*lowbit, std::move(levels), order, for_integers);
+      return;
+    }
+  }
+  keep_floats(decode(constant), order);
+}
+
+std::size_t ProductWeights::outputs_of(std::size_t block) const noexcept {
+  return std::min(kBlockOutputs, outputs() - block * kBlockOutputs);
+}
+
+int ProductWeights::width_of(std::size_t block) const noexcept {
+  return outputs_of(block) > kWordOutputs ? 2 : 1;
+}
+
+std::size_t ProductWeights::block_stride() const noexcept {
+  return bits_ == 0 ? groups_ * kGroupInputs * kBlockOutputs * sizeof(float)
+                    : block_bytes(groups_, bits_, 2);
+}
+
+WeightBlock ProductWeights::block(std::size_t index) const noexcept {
+  const std::byte* at = words_.data() + index * block_stride();
+  WeightBlock block{.bits = bits_, .width = width_of(index)};
+  if (bits_ == 0) {
+    block.floats = reinterpret_cast<const float*>(at);
+    return block;
+  }
+  block.words = reinterpret_cast<const std::uint8_t*>(at);
+  block.levels = bits_ == 8 ? nullptr : levels_.data();
+  block.largest = largest_;
+  block.table = table_.data();
+  return block;
+}
+
+void ProductWeights::keep_floats(const Tensor& tensor, const WeightOrder& order) {
+  words_ = AlignedBytes(blocks() * block_stride());
+  const std::span<const float> from = tensor.as_floats();
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    const std::size_t block = o / kBlockOutputs;
+    const auto width = static_cast<std::size_t>(width_of(block)) * kWordOutputs;
+    auto* to = reinterpret_cast<float*>(words_.data() + block * block_stride()) + o % kBlockOutputs;
+    for (std::size_t k = 0; k < order.inputs.size(); ++k) {
+      if (order.inputs[k] < 0) continue;
+      to[k * width] =
+          from[order.first + o * order.output_step + static_cast<std::size_t>(order.inputs[k])];
+    }
+  }
+}
+
+void ProductWeights::put(std::size_t output, std::size_t input, std::uint8_t code) noexcept {
+  const std::size_t block = output / kBlockOutputs;
+  const auto width = static_cast<std::size_t>(width_of(block));
+  const std::size_t fields = 8 / static_cast<std::size_t>(bits_);
+  const std::size_t group = input / kGroupInputs;
+  const std::size_t word = group / fields * width + output % kBlockOutputs / kWordOutputs;
+  std::byte& byte = words_.data()[block * block_stride() + word * kWordBytes +
+                                  output % kWordOutputs * kGroupInputs + input % kGroupInputs];
+  byte |= static_cast<std::byte>(code << (group % fields * static_cast<std::size_t>(bits_)));
+}
+
+void ProductWeights::find_integers(const std::vector<float>& levels) {
+  float largest = 0.0F;
+  for (const float level : levels) largest = std::max(largest, std::abs(level));
+  // Above 64 the sum of two products of bytes exceeds 16 bits, which some kernels then widen.
+  largest_ = integer_of_largest(levels, largest, bits_ == 8 ? 127 : 64);
+  unit_ = largest / static_cast<float>(largest_);
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    levels_[i] = static_cast<std::int8_t>(std::lround(levels[i % levels.size()] / unit_));
+  }
+  const std::size_t most_sum = 255 * groups_ * kGroupInputs * static_cast<std::size_t>(largest_);
+  integers_ = unit_ >= FLT_MIN &&
+              most_sum <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+}
+
+void ProductWeights::keep_codes(const LowBitTensor& tensor,
+                                std::vector<float> levels,
+                                const WeightOrder& order,
+                                bool for_integers) {
+  const auto zero = std::find(levels.begin(), levels.end(), 0.0F);
+  const std::size_t gap =
+      zero == levels.end() ? 0 : static_cast<std::size_t>(zero - levels.begin());
+  bits_ = field_bits(levels.size());
+  // Codes that do not exist are never looked up, but what kernels read of a table must be finite.
+  levels.resize(std::size_t{1} << static_cast<unsigned>(bits_), 0.0F);
+  for (std::size_t i = 0; i < std::max(levels.size(), kTable); ++i) {
+    table_.push_back(levels[i % levels.size()]);
+  }
+  levels_.assign(table_.size(), 0);
+  find_integers(levels);
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    scales_[o] = tensor.scales[tensor.scales.size() == 1
+                                   ? 0
+                                   : (order.first / order.output_step + o) % tensor.scales.size()];
+  }
+
+  const std::vector<Code> codes = unpack_lowbit(tensor).codes;
+  const bool bytes_are_levels = bits_ == 8 && for_integers && integers_;
+  words_ = AlignedBytes(blocks() * block_stride());
+  sums_.assign(outputs(), 0);
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    for (std::size_t k = 0; k < order.inputs.size(); ++k) {
+      const std::int64_t at = order.inputs[k];
+      const std::size_t code =
+          at < 0 ? gap : codes[order.first + o * order.output_step + static_cast<std::size_t>(at)];
+      sums_[o] += levels_[code];
+      put(o,
+          k,
+          bytes_are_levels ? static_cast<std::uint8_t>(levels_[code])
+                           : static_cast<std::uint8_t>(code));
+    }
+  }
+}
+
+std::size_t ProductWeights::bytes() const noexcept {
+  return words_.size() + (table_.size() + scales_.size() + sums_.size()) * sizeof(float) +
+         levels_.size();
+}
+
+}  // namespace lastbit

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "lastbit/graph/graph.h"
+#include "lastbit/runtime/aligned_bytes.h"
+#include "lastbit/runtime/kernels/product.h"
+
+namespace lastbit {
+
+/// Where the weights of a product lie in a constant tensor.
+struct WeightOrder {
+  std::size_t outputs = 0;
+  std::size_t first = 0;        ///< Element of the first output.
+  std::size_t output_step = 0;  ///< Elements from one output to the next.
+  /// Element of each input, counted from that of its output; -1 where there is none. As many as
+  /// four times the groups of the product.
+  std::vector<std::int64_t> inputs;
+  /// The inputs without a weight may be any numbers, so that their weights must be 0; else they are
+  /// 0 themselves.
+  bool zero_gaps = false;
+};
+
+/// Constant weights as kernels read them: codes in words where they are low-bit, else floats.
+class ProductWeights {
+ public:
+  /// Low-bit tensors whose scale is neither one for all nor one an output are decoded here.
+  /// @param for_integers  whether the kernels of integers will read them, if `integers()`.
+  ProductWeights(const Initializer& constant, const WeightOrder& order, bool for_integers);
+
+  std::size_t outputs() const noexcept { return scales_.size(); }
+  std::size_t groups() const noexcept { return groups_; }
+  std::size_t blocks() const noexcept { return (outputs() + kBlockOutputs - 1) / kBlockOutputs; }
+  /// Outputs of a block that exist.
+  std::size_t outputs_of(std::size_t block) const noexcept;
+  WeightBlock block(std::size_t index) const noexcept;
+
+  /// Factor of an output, 1 for floats.
+  float scale(std::size_t output) const noexcept { return scales_[output]; }
+
+  /// The weights have integer levels, and no sum of their products with 8-bit inputs overflows.
+  bool integers() const noexcept { return integers_; }
+  /// What an integer level of 1 stands for, before the scale.
+  float unit() const noexcept { return unit_; }
+  /// Sum of an output's integer levels.
+  std::int32_t level_sum(std::size_t output) const noexcept { return sums_[output]; }
+  /// The integer levels in the order of codes.
+  const std::int8_t* levels() const noexcept { return levels_.data(); }
+  int bits() const noexcept { return bits_; }
+
+  std::size_t bytes() const noexcept;
+
+ private:
+  void keep_floats(const Tensor& tensor, const WeightOrder& order);
+  void keep_codes(const LowBitTensor& tensor,
+                  std::vector<float> levels,
+                  const WeightOrder& order,
+                  bool for_integers);
+  void find_integers(const std::vector<float>& levels);
+  void put(std::size_t output, std::size_t input, std::uint8_t code) noexcept;
+  std::size_t block_stride() const noexcept;  // bytes
+  int width_of(std::size_t block) const noexcept;
+
+  std::size_t groups_;
+  int bits_ = 0;  // of a code; 0 for floats
+  std::vector<float> scales_;
+  AlignedBytes words_;        // of all blocks: codes, or floats
+  std::vector<float> table_;  // of WeightBlock
+  std::vector<std::int8_t> levels_;
+  int largest_ = 0;
+  bool integers_ = false;
+  float unit_ = 1.0F;
+  std::vector<std::int32_t> sums_;  // (outputs)
+};
+
+}  // namespace lastbit

@@ -1,0 +1,143 @@
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lastbit/graph/onnx.h"
+#include "lastbit/runtime/lastbit.h"
+#include "lastbit/runtime/session.h"
+
+// The C functions against the C++ class, and what they say of bad input.
+
+namespace lastbit {
+namespace {
+
+using testing::HasSubstr;
+
+// y = relu(x w) of one row of 3 values, of any number of rows.
+Graph small_graph() {
+  Graph graph;
+  graph.inputs = {{.name = "x", .dims = {{.symbol = "batch"}, {.size = 3}}}};
+  graph.outputs = {{.name = "y", .dims = {{.symbol = "batch"}, {.size = 2}}}};
+  graph.initializers.emplace("w", Tensor::floats({3, 2}, std::vector<float>{1, -1, 2, -2, 3, -3}));
+  graph.nodes.resize(2);
+  graph.nodes[0].op = "MatMul";
+  graph.nodes[0].inputs = {"x", "w"};
+  graph.nodes[0].outputs = {"xw"};
+  graph.nodes[1].op = "Relu";
+  graph.nodes[1].inputs = {"xw"};
+  graph.nodes[1].outputs = {"y"};
+  return graph;
+}
+
+class CApi : public testing::Test {
+ protected:
+  lastbit_session* load(const lastbit_options* options = nullptr) const {
+    return lastbit_load_memory(bytes_.data(), bytes_.size(), options);
+  }
+
+  std::string bytes_ = serialize_onnx(small_graph());
+};
+
+TEST_F(CApi, RunsAModelFromMemory) {
+  lastbit_options options = lastbit_default_options();
+  options.batch = 2;
+  lastbit_session* session = load(&options);
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  ASSERT_EQ(lastbit_input_count(session), 1U);
+  ASSERT_EQ(lastbit_output_count(session), 1U);
+  const lastbit_port* input = lastbit_input(session, 0);
+  EXPECT_STREQ(input->name, "x");
+  ASSERT_EQ(input->rank, 2U);
+  EXPECT_EQ(input->shape[0], 2);
+  EXPECT_EQ(input->shape[1], 3);
+  EXPECT_EQ(input->size, 6U);
+  EXPECT_EQ(lastbit_output(session, 0)->size, 4U);
+
+  const std::vector<float> x = {1, 2, 3, -1, -2, -3};
+  std::vector<float> y(4);
+  const float* inputs[] = {x.data()};
+  float* outputs[] = {y.data()};
+  ASSERT_EQ(lastbit_run(session, inputs, outputs), 0) << lastbit_last_error();
+  EXPECT_EQ(y, (std::vector<float>{14, 0, 0, 14}));
+  lastbit_free(session);
+}
+
+TEST_F(CApi, RunsAFileAsFromMemory) {
+  const std::string path = testing::TempDir() + "lastbit_c_api.onnx";
+  write_onnx(path, small_graph());
+  lastbit_session* session = lastbit_load(path.c_str(), nullptr);
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  EXPECT_EQ(lastbit_input(session, 0)->size, 3U);
+  lastbit_free(session);
+}
+
+TEST_F(CApi, ForksOutliveTheSessionTheyComeFrom) {
+  lastbit_session* session = load();
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  lastbit_session* fork = lastbit_fork(session);
+  lastbit_free(session);
+  ASSERT_NE(fork, nullptr) << lastbit_last_error();
+  const std::vector<float> x = {1, 0, 0};
+  std::vector<float> y(2, 7);
+  const float* inputs[] = {x.data()};
+  float* outputs[] = {y.data()};
+  EXPECT_EQ(lastbit_run(fork, inputs, outputs), 0);
+  EXPECT_EQ(y, (std::vector<float>{1, 0}));
+  EXPECT_STREQ(lastbit_output(fork, 0)->name, "y");
+  lastbit_free(fork);
+}
+
+TEST_F(CApi, SaysWhatIsWrongWithInput) {
+  EXPECT_EQ(lastbit_load("/nowhere/model.onnx", nullptr), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("/nowhere/model.onnx"));
+  EXPECT_EQ(lastbit_load(nullptr, nullptr), nullptr);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_load] path is NULL, expected an address");
+  EXPECT_EQ(lastbit_load_memory("junk", 4, nullptr), nullptr);
+  EXPECT_STRNE(lastbit_last_error(), "");
+  EXPECT_EQ(lastbit_fork(nullptr), nullptr);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_fork] session is NULL, expected an address");
+  EXPECT_EQ(lastbit_run(nullptr, nullptr, nullptr), 1);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] session is NULL, expected an address");
+  lastbit_free(nullptr);
+}
+
+TEST_F(CApi, SaysWhatIsWrongWithOptions) {
+  lastbit_options options = lastbit_default_options();
+  options.kernels = "abacus";
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("'abacus'"));
+  options = lastbit_default_options();
+  options.activations = "int3";
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_STREQ(lastbit_last_error(),
+               "[runtime] the activations are 'int3', expected float or int8");
+  options = lastbit_default_options();
+  options.kernels = nullptr;
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("options.kernels is NULL"));
+  options = {};
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("struct_size is 0"));
+}
+
+TEST_F(CApi, SaysWhichArrayIsMissing) {
+  lastbit_session* session = load();
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  float y[2];
+  const float* inputs[] = {nullptr};
+  float* outputs[] = {y};
+  EXPECT_EQ(lastbit_run(session, inputs, outputs), 1);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] inputs[0] ('x') is NULL, expected 3 floats");
+  EXPECT_EQ(lastbit_run(session, nullptr, outputs), 1);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] inputs is NULL, expected an address");
+  EXPECT_EQ(lastbit_input(session, 1), nullptr);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_input] index 1 of 1 ports");
+  lastbit_free(session);
+}
+
+}  // namespace
+}  // namespace lastbit
