@@ -80,7 +80,8 @@ class Planner {
       if (node.op != "Conv") continue;
       const Shape& input = types_.find(node.inputs[0])->second.shape;
       const Shape& weights = types_.find(node.inputs[1])->second.shape;
-      preparations_.expect(node.inputs[0], ConvShape(node, input, weights).plane());
+      const ConvShape shape(node, input, weights);
+      if (!shape.depthwise()) preparations_.expect(node.inputs[0], shape.plane());
     }
   }
 

@@ -122,7 +122,9 @@ class GlobalPoolStep final : public Step {
               channels_) {}
 
   std::size_t units() const noexcept override { return batch_; }
-  double work() const noexcept override { return kMove * static_cast<double>(batch_ * channels_ * area_); }
+  double work() const noexcept override {
+    return kMove * static_cast<double>(batch_ * channels_ * area_);
+  }
 
   void run(const Frame& frame,
            std::size_t begin,
