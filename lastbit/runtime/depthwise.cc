@@ -5,34 +5,10 @@
 #include "lastbit/runtime/conv_shape.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
+#include "lastbit/runtime/plane.h"
 
 namespace lastbit {
 namespace {
-
-// Neighbouring results of an axis whose windows have the same elements in the input.
-struct Run {
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  std::ptrdiff_t first = 0;  // element of the window
-  std::ptrdiff_t last = 0;   // one beyond
-};
-
-std::vector<Run> runs_of(const SlidingAxis& axis) {
-  std::vector<Run> runs;
-  for (std::ptrdiff_t o = 0; o < axis.output; ++o) {
-    std::ptrdiff_t first = 0;
-    while (first < axis.kernel && axis.position(o, first) < 0) ++first;
-    std::ptrdiff_t last = axis.kernel;
-    while (last > first && axis.position(o, last - 1) >= axis.input) --last;
-    const auto at = static_cast<std::size_t>(o);
-    if (!runs.empty() && runs.back().first == first && runs.back().last == last) {
-      runs.back().end = at + 1;
-    } else {
-      runs.push_back({.begin = at, .end = at + 1, .first = first, .last = last});
-    }
-  }
-  return runs;
-}
 
 // One filter a channel, of floats in either mode: there is too little to gain in integers. Windows
 // leave out what lies beyond the input, so that no copy with a border is needed. A unit is a row of
@@ -87,7 +63,7 @@ class DepthwiseStep final : public Step {
     const auto plane = static_cast<std::size_t>(y_.input * x_.input) * channels_;
     for (std::size_t unit = begin; unit < end; ++unit) {
       const float* sample = frame.read(input_) + unit / height * plane;
-      for (const Run& run : runs_) {
+      for (const AxisRun& run : runs_) {
         const ChannelFilter filter =
             filter_of(sample, static_cast<std::ptrdiff_t>(unit % height), run, inputs);
         const std::size_t at = (unit * width + run.begin) * channels_;
@@ -108,7 +84,7 @@ class DepthwiseStep final : public Step {
 
   ChannelFilter filter_of(const float* sample,
                           std::ptrdiff_t y,
-                          const Run& run,
+                          const AxisRun& run,
                           const float** inputs) const noexcept {
     const float** weights = inputs + taps();
     std::size_t count = 0;
@@ -137,7 +113,7 @@ class DepthwiseStep final : public Step {
   std::size_t channels_;
   SlidingAxis y_;
   SlidingAxis x_;
-  std::vector<Run> runs_;       // of a row
+  std::vector<AxisRun> runs_;   // of a row
   std::vector<float> weights_;  // (taps, channels), scaled
   std::vector<float> shift_;    // (channels)
 };

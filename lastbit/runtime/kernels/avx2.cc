@@ -105,6 +105,7 @@ const KernelSet& avx2_kernels() noexcept {
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,
+      .largest = largest,
       .range = range,
       .quantize = quantize,
   };

@@ -101,6 +101,7 @@ const KernelSet& avx512_kernels() noexcept {
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,
+      .largest = largest,
       .range = range,
       .quantize = quantize,
   };

@@ -1,9 +1,5 @@
 // The part of product_body.h, which includes it, that comes before and after the products.
 
-struct Identity {
-  Vec operator()(Vec x) const noexcept { return x; }
-};
-
 inline Vec sums_at(const float* sums, const std::int32_t*, std::size_t count) noexcept {
   return count == kLanes ? load(sums) : load_part(sums, count);
 }
@@ -61,22 +57,23 @@ template <typename Run>
   if (o < outputs) run(o, outputs - o);
 }
 
-// Calls run(function) with the function of an activation.
-template <typename Run>
-[[gnu::always_inline]] inline void with_activation(const Activation& activation, Run run) noexcept {
-  switch (activation.kind) {
-    case Activation::Kind::kNone:
-      return run(Identity{});
-    case Activation::Kind::kRelu:
-      return run(ReluOf{});
-    case Activation::Kind::kClip:
-      return run(ClipOf{activation.least, activation.most});
-    case Activation::Kind::kLeakyRelu:
-      return run(LeakyReluOf{activation.slope});
-    case Activation::Kind::kSigmoid:
-      return run(SigmoidOf{});
-    case Activation::Kind::kTanh:
-      return run(TanhOf{});
+// Most activations hold a value within bounds, and one loop for all of these is short. What else
+// there is is applied afterwards.
+inline ClipOf bounds_of(const Activation& activation) noexcept {
+  const float infinity = __builtin_inff();
+  if (activation.kind == Activation::Kind::kRelu) return {0.0F, infinity};
+  if (activation.kind == Activation::Kind::kClip) return {activation.least, activation.most};
+  return {-infinity, infinity};
+}
+
+inline void activate_rest(const Finish& finish) noexcept {
+  const Activation::Kind kind = finish.activation.kind;
+  if (kind == Activation::Kind::kNone || kind == Activation::Kind::kRelu ||
+      kind == Activation::Kind::kClip) {
+    return;
+  }
+  for (std::size_t r = 0; r < finish.count; ++r) {
+    activate(finish.activation, finish.out + r * finish.stride, finish.outputs);
   }
 }
 
@@ -85,11 +82,11 @@ inline void finish_all(const Sum* sums,
                        const std::int32_t* offsets,
                        float input_scale,
                        const Finish& finish) noexcept {
-  with_activation(finish.activation, [&](auto function) {
-    for_vectors(finish.outputs, [&](std::size_t o, std::size_t count) {
-      finish_column(sums, offsets, input_scale, finish, o, count, function);
-    });
+  const ClipOf bounds = bounds_of(finish.activation);
+  for_vectors(finish.outputs, [&](std::size_t o, std::size_t count) {
+    finish_column(sums, offsets, input_scale, finish, o, count, bounds);
   });
+  activate_rest(finish);
 }
 
 inline void finish_float(const float* sums, const Finish& finish) noexcept {
@@ -134,19 +131,34 @@ template <std::size_t Results, typename Function>
 }
 
 inline void filter(const ChannelFilter& filter, const Finish& finish) noexcept {
-  with_activation(finish.activation, [&](auto function) {
-    std::size_t r = 0;
-    for (; r + kFilterResults <= finish.count; r += kFilterResults) {
-      for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
-        filter_vector<kFilterResults>(filter, finish, r, c, count, function);
-      });
-    }
-    for (; r < finish.count; ++r) {
-      for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
-        filter_vector<1>(filter, finish, r, c, count, function);
-      });
-    }
-  });
+  const ClipOf bounds = bounds_of(finish.activation);
+  std::size_t r = 0;
+  for (; r + kFilterResults <= finish.count; r += kFilterResults) {
+    for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
+      filter_vector<kFilterResults>(filter, finish, r, c, count, bounds);
+    });
+  }
+  for (; r < finish.count; ++r) {
+    for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
+      filter_vector<1>(filter, finish, r, c, count, bounds);
+    });
+  }
+  activate_rest(finish);
+}
+
+inline void largest(const ChannelFilter& filter,
+                    std::size_t results,
+                    std::size_t channels,
+                    float* out) noexcept {
+  for (std::size_t r = 0; r < results; ++r) {
+    for_vectors(channels, [&](std::size_t c, std::size_t count) {
+      Vec most = load_lanes(filter.inputs[0] + r * filter.step + c, count);
+      for (std::size_t t = 1; t < filter.taps; ++t) {
+        most = greater(load_lanes(filter.inputs[t] + r * filter.step + c, count), most);
+      }
+      store_lanes(out + r * channels + c, most, count);
+    });
+  }
 }
 
 // Starts from infinities, so that what is not a number is left out wherever it stands.
