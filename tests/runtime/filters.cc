@@ -117,7 +117,7 @@ TEST_P(EveryKernelSet, LargestValuesAreEqual) {
 INSTANTIATE_TEST_SUITE_P(Filters,
                          EveryKernelSet,
                          testing::ValuesIn(runnable_kernels().begin(), runnable_kernels().end()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& one) { return std::string(one.param->name); });
 
 }  // namespace
 }  // namespace lastbit
