@@ -11,6 +11,7 @@
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/score.h"
+#include "lastbit/cli/session_options.h"
 #include "lastbit/graph/onnx.h"
 
 namespace lastbit {
@@ -27,7 +28,8 @@ int eval_command(int argc, char** argv) {
   add_data_options(line.app(), data)->required();
   add_part_option(line.app(), data);
   line.app().add_option("--batch", session.batch, "Samples at a time")->check(CLI::Range(1, 65536));
-  line.app().add_option("--threads", session.threads, "Threads")->check(CLI::Range(1, 1024));
+  line.app().add_option("--threads", session.threads, "Threads")->check(CLI::Range(1, 256));
+  add_session_options(line.app(), session);
   line.app().add_flag("--json", json, "Print one JSON object: error (percent), loss, examples");
   if (!line.parse(argc, argv)) return 0;
 

@@ -12,6 +12,7 @@
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/score.h"
+#include "lastbit/cli/session_options.h"
 #include "lastbit/data/npy.h"
 #include "lastbit/graph/onnx.h"
 
@@ -49,7 +50,8 @@ int run_command(int argc, char** argv) {
       .add_option("--inputs-out", inputs_out, "File for the inputs, to feed another runtime")
       ->type_name("FILE.npy");
   line.app().add_option("--batch", session.batch, "Samples at a time")->check(CLI::Range(1, 65536));
-  line.app().add_option("--threads", session.threads, "Threads")->check(CLI::Range(1, 1024));
+  line.app().add_option("--threads", session.threads, "Threads")->check(CLI::Range(1, 256));
+  add_session_options(line.app(), session);
   if (!line.parse(argc, argv)) return 0;
 
   for (const std::string& file : {out, inputs_out}) {

@@ -59,7 +59,8 @@ std::int64_t largest(const float* row, std::int64_t count) noexcept {
 RuntimeScore score(const Graph& graph,
                    const DatasetSource& data,
                    const SessionOptions& options,
-                   const std::function<void(std::int64_t)>& progress) {
+                   const std::function<void(std::int64_t)>& progress,
+                   std::int64_t most) {
   SessionOptions fitted = options;
   // A model may fix its batch; then that is how many samples it takes at a time.
   if (graph.inputs.size() == 1 && !graph.inputs[0].dims.empty() &&
@@ -76,9 +77,10 @@ RuntimeScore score(const Graph& graph,
 
   RuntimeScore result;
   result.classes = classes;
-  result.outputs.reserve(static_cast<std::size_t>(data.size() * classes));
-  for (std::int64_t begin = 0; begin < data.size(); begin += fitted.batch) {
-    const std::int64_t count = std::min(fitted.batch, data.size() - begin);
+  const std::int64_t examples = std::min(data.size(), most);
+  result.outputs.reserve(static_cast<std::size_t>(examples * classes));
+  for (std::int64_t begin = 0; begin < examples; begin += fitted.batch) {
+    const std::int64_t count = std::min(fitted.batch, examples - begin);
     indices.resize(static_cast<std::size_t>(count));
     std::iota(indices.begin(), indices.end(), begin);
     // The last batch may be short: what lies behind its samples is computed and not looked at.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "lastbit/data/dataset.h"
@@ -25,13 +26,15 @@ struct RuntimeScore {
 /// Index of the largest of `row`; the first of equals.
 std::int64_t largest(const float* row, std::int64_t count) noexcept;
 
-/// Runs a model with one input and an output [batch, classes] over all samples.
+/// Runs a model with one input and an output [batch, classes] over the samples, or the first `most`
+/// of them.
 ///
 /// @param progress  called with the samples done; may be empty.
 /// @throws InputError if model and data do not fit.
 RuntimeScore score(const Graph& graph,
                    const DatasetSource& data,
                    const SessionOptions& options,
-                   const std::function<void(std::int64_t)>& progress = {});
+                   const std::function<void(std::int64_t)>& progress = {},
+                   std::int64_t most = std::numeric_limits<std::int64_t>::max());
 
 }  // namespace lastbit

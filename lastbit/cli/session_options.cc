@@ -1,18 +1,18 @@
 #include "lastbit/cli/session_options.h"
 
-#include <map>
 #include <string>
 
 namespace lastbit {
 
 void add_session_options(CLI::App& app, SessionOptions& options) {
-  const std::map<std::string, Activations> kinds = {{"float", Activations::kFloat},
-                                                    {"int8", Activations::kInt8}};
-  app.add_option("--activations",
-                 options.activations,
-                 "What low-bit weights are multiplied with: float32 (float), or integers of 8 bits "
-                 "made in each run (int8)")
-      ->transform(CLI::CheckedTransformer(kinds).description(""))
+  app.add_option_function<std::string>(
+         "--activations",
+         [&options](const std::string& kind) {
+           options.activations = kind == "int8" ? Activations::kInt8 : Activations::kFloat;
+         },
+         "What low-bit weights are multiplied with: float32 (float), or integers of 8 bits made in "
+         "each run (int8)")
+      ->check(CLI::IsMember({"float", "int8"}))
       ->type_name("float|int8")
       ->default_str("float");
   app.add_option("--kernels",

@@ -12,6 +12,9 @@
 namespace lastbit {
 namespace {
 
+// Weights of so many bytes stay in the nearest cache beside inputs and results.
+constexpr std::size_t kNearBytes = 16384;
+
 // The results of a sample are cut into tiles of neighbouring pixels, of sizes that differ by one at
 // most.
 class ConvStep final : public Step {
@@ -35,7 +38,8 @@ class ConvStep final : public Step {
         sample_(input.plane.size() / shape.batch),
         windows_(shape.windows(input.plane)),
         offsets_(shape.offsets(input.plane)),
-        tiles_((windows_.size() + kTileRows - 1) / kTileRows) {}
+        tiles_((windows_.size() + kTileRows - 1) / kTileRows),
+        blocks_first_(weights_.front().bytes() <= kNearBytes) {}
 
   std::size_t units() const noexcept override {
     return weights_.size() * weights_.front().blocks() * batch_ * tiles_;
@@ -52,8 +56,9 @@ class ConvStep final : public Step {
     return bytes;
   }
 
-  // Unit = (group, block of channels, sample, tile), the tile running fastest, so that the weights
-  // of a block stay in the nearest cache.
+  // Unit = (group, block of channels, sample, tile). The tile runs fastest, so that the weights of
+  // a block stay in the nearest cache; where those of all blocks do, the block runs fastest, so
+  // that results are written in their order in memory.
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
@@ -62,10 +67,11 @@ class ConvStep final : public Step {
     const std::size_t channels = weights_.size() * group_outputs_;
     for (std::size_t unit = begin; unit < end; ++unit) {
       Place at;
-      const std::size_t tile = unit % tiles_;
+      at.block = blocks_first_ ? unit % blocks : unit / tiles_ / batch_ % blocks;
+      const std::size_t place = blocks_first_ ? unit / blocks : unit;
+      const std::size_t tile = place % tiles_;
       at.first = windows_.size() * tile / tiles_;
-      at.sample = unit / tiles_ % batch_;
-      at.block = unit / tiles_ / batch_ % blocks;
+      at.sample = place / tiles_ % batch_;
       at.group = unit / tiles_ / batch_ / blocks;
       const ProductWeights& weights = weights_[at.group];
       const WeightBlock words = weights.block(at.block);
@@ -157,6 +163,7 @@ class ConvStep final : public Step {
   std::vector<std::int32_t> windows_;  // (pixels of a sample)
   std::vector<std::int32_t> offsets_;  // (groups of four inputs)
   std::size_t tiles_;
+  bool blocks_first_;
 };
 
 std::vector<ProductWeights> weights_of(const StepRequest& request,

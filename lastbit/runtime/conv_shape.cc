@@ -37,8 +37,8 @@ std::size_t ConvShape::pixels() const noexcept { return size_of(y.output * x.out
 
 bool ConvShape::joins_columns() const noexcept {
   const std::size_t columns = size_of(x.kernel);
-  return groups == 1 && x.dilation == 1 &&
-         round_up(columns * in_channels) < columns * round_up(in_channels);
+  return groups == 1 && x.dilation == 1 && in_channels % kGroupInputs != 0 &&
+         round_up(columns * in_channels) <= columns * round_up(in_channels);
 }
 
 bool ConvShape::meets_others() const noexcept {
@@ -52,7 +52,7 @@ Plane ConvShape::plane() const noexcept {
   std::size_t stored = in_channels;
   if (groups == 1 && !joins_columns()) stored = round_up(in_channels);
   // Room behind the last pixel, for the groups that reach beyond it.
-  if (groups > 1 && !depthwise() && meets_others()) stored += kGroupInputs;
+  if (groups > 1 && meets_others()) stored += kGroupInputs;
   return {.batch = batch,
           .height = size_of(y.input),
           .width = size_of(x.input),

@@ -1,143 +1,129 @@
 #include <algorithm>
+#include <utility>
 
-#include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/conv_shape.h"
 #include "lastbit/runtime/operators.h"
-#include "lastbit/runtime/preparations.h"
+#include "lastbit/runtime/plan_builder.h"
+#include "lastbit/runtime/plane.h"
 
 namespace lastbit {
 namespace {
 
-// Channels that are summed up at a time.
-constexpr std::size_t kChannels = 16;
-
-// One pixel: out[c] = sum over taps of x[offsets[tap] + c] * weights[tap * stride + c], for
-// kChannels channels at a time and then what is left.
-LASTBIT_VECTORIZE void filter_pixel(const float* __restrict x,
-                                    const std::int32_t* __restrict offsets,
-                                    std::size_t taps,
-                                    const float* __restrict weights,
-                                    std::size_t channels,
-                                    float* __restrict out) {
-  std::size_t c = 0;
-  for (; c + kChannels <= channels; c += kChannels) {
-    float sums[kChannels] = {};
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-      const float* from = x + offsets[tap] + c;
-      const float* w = weights + tap * channels + c;
-      for (std::size_t i = 0; i < kChannels; ++i) sums[i] += from[i] * w[i];
-    }
-    for (std::size_t i = 0; i < kChannels; ++i) out[c + i] = sums[i];
-  }
-  for (; c < channels; ++c) {
-    float sum = 0.0F;
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-      sum += x[static_cast<std::size_t>(offsets[tap]) + c] * weights[tap * channels + c];
-    }
-    out[c] = sum;
-  }
-}
-
-// One filter a channel. A unit is a row of results.
+// One filter a channel, of floats in either mode: there is too little to gain in integers. Windows
+// leave out what lies beyond the input, so that no copy with a border is needed. A unit is a row of
+// results.
 class DepthwiseStep final : public Step {
  public:
-  DepthwiseStep(const StepRequest& request, const ConvShape& shape, const Prepared& input)
-      : affine_(std::vector<float>(shape.out_channels, 1.0F),
-                constant_floats(request.inputs[2]),
-                request.fused),
-        activation_(request.fused.activation),
-        input_(input.slot),
+  DepthwiseStep(const StepRequest& request, const ConvShape& shape)
+      : activation_(request.fused.activation),
+        input_(request.inputs[0].slot),
         residual_(request.fused.residual.slot),
         output_(request.output.slot),
-        channels_(shape.out_channels),
-        row_(static_cast<std::size_t>(shape.x.output)),
         batch_(shape.batch),
-        sample_(input.plane.size() / shape.batch),
-        windows_(shape.windows(input.plane)) {
+        channels_(shape.out_channels),
+        y_(shape.y),
+        x_(shape.x),
+        runs_(runs_of(shape.x)) {
+    OutputAffine affine(
+        std::vector<float>(channels_, 1.0F), constant_floats(request.inputs[2]), request.fused);
+    shift_ = std::move(affine.shift);
     const std::vector<float> weights = constant_floats(request.inputs[1]);
-    const std::size_t taps = weights.size() / channels_;
     weights_.resize(weights.size());
     for (std::size_t c = 0; c < channels_; ++c) {
-      for (std::size_t tap = 0; tap < taps; ++tap) {
-        // The scale is part of the weights, which are floats in any case.
-        weights_[tap * channels_ + c] = weights[c * taps + tap] * affine_.scale[c];
-      }
-    }
-    std::fill(affine_.scale.begin(), affine_.scale.end(), 1.0F);
-    for (std::ptrdiff_t ky = 0; ky < shape.y.kernel; ++ky) {
-      for (std::ptrdiff_t kx = 0; kx < shape.x.kernel; ++kx) {
-        offsets_.push_back(static_cast<std::int32_t>(
-            input.plane.at(0,
-                           static_cast<std::size_t>(ky * shape.y.dilation),
-                           static_cast<std::size_t>(kx * shape.x.dilation))));
+      for (std::size_t tap = 0; tap < taps(); ++tap) {
+        weights_[tap * channels_ + c] = weights[c * taps() + tap] * affine.scale[c];
       }
     }
   }
 
-  std::size_t units() const noexcept override { return batch_ * windows_.size() / row_; }
-  double work() const noexcept override { return products(); }
+  std::size_t units() const noexcept override {
+    return batch_ * static_cast<std::size_t>(y_.output);
+  }
+  double work() const noexcept override { return kMove / 4.0 * products(); }
   double products() const noexcept override {
-    return static_cast<double>(batch_ * windows_.size()) * static_cast<double>(weights_.size());
+    return static_cast<double>(units() * static_cast<std::size_t>(x_.output)) *
+           static_cast<double>(weights_.size());
+  }
+  // Two pointers a tap.
+  std::size_t scratch_floats() const noexcept override {
+    return 2 * taps() * sizeof(const float*) / sizeof(float);
   }
   std::size_t weight_bytes() const noexcept override {
-    return (weights_.size() + affine_.shift.size()) * sizeof(float);
+    return (weights_.size() + shift_.size()) * sizeof(float);
   }
 
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
-           int /*worker*/) const noexcept override {
-    const float* input = frame.read(input_);
-    for (std::size_t p = begin * row_; p < end * row_; ++p) {
-      float* out = frame.write(output_) + p * channels_;
-      filter_pixel(input + p / windows_.size() * sample_ + windows_[p % windows_.size()],
-                   offsets_.data(),
-                   offsets_.size(),
-                   weights_.data(),
-                   channels_,
-                   out);
-      for (std::size_t c = 0; c < channels_; c += kBlockOutputs) {
-        finish(frame, p, c, out + c);
+           int worker) const noexcept override {
+    auto* inputs = reinterpret_cast<const float**>(frame.scratch_of(worker));
+    const auto height = static_cast<std::size_t>(y_.output);
+    const auto width = static_cast<std::size_t>(x_.output);
+    const auto plane = static_cast<std::size_t>(y_.input * x_.input) * channels_;
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      const float* sample = frame.read(input_) + unit / height * plane;
+      for (const AxisRun& run : runs_) {
+        const ChannelFilter filter =
+            filter_of(sample, static_cast<std::ptrdiff_t>(unit % height), run, inputs);
+        const std::size_t at = (unit * width + run.begin) * channels_;
+        Finish finish{.count = run.end - run.begin,
+                      .outputs = channels_,
+                      .bias = shift_.data(),
+                      .stride = channels_,
+                      .activation = activation_,
+                      .out = frame.write(output_) + at};
+        if (residual_ >= 0) finish.residual = frame.read(residual_) + at;
+        frame.kernels->filter(filter, finish);
       }
     }
   }
 
  private:
-  void finish(const Frame& frame, std::size_t p, std::size_t c, float* out) const noexcept {
-    Finish finish{.count = 1,
-                  .outputs = std::min(kBlockOutputs, channels_ - c),
-                  .sums_stride = kBlockOutputs,
-                  .scale = affine_.scale.data() + c,
-                  .bias = affine_.shift.data() + c,
-                  .stride = channels_,
-                  .activation = activation_,
-                  .out = out};
-    if (residual_ >= 0) finish.residual = frame.read(residual_) + p * channels_ + c;
-    frame.kernels->finish_float(out, finish);
+  std::size_t taps() const noexcept { return static_cast<std::size_t>(y_.kernel * x_.kernel); }
+
+  ChannelFilter filter_of(const float* sample,
+                          std::ptrdiff_t y,
+                          const AxisRun& run,
+                          const float** inputs) const noexcept {
+    const float** weights = inputs + taps();
+    std::size_t count = 0;
+    for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
+      const std::ptrdiff_t row = y_.position(y, ky);
+      if (row < 0 || row >= y_.input) continue;
+      for (std::ptrdiff_t kx = run.first; kx < run.last; ++kx) {
+        const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(run.begin), kx);
+        inputs[count] = sample + static_cast<std::size_t>(row * x_.input + column) * channels_;
+        weights[count] =
+            weights_.data() + static_cast<std::size_t>(ky * x_.kernel + kx) * channels_;
+        ++count;
+      }
+    }
+    return {.inputs = inputs,
+            .weights = weights,
+            .taps = count,
+            .step = static_cast<std::size_t>(x_.stride) * channels_};
   }
 
-  OutputAffine affine_;
   Activation activation_;
   int input_;
-  int residual_;
+  int residual_;  // below 0 for none
   int output_;
-  std::size_t channels_;
-  std::size_t row_;  // pixels
   std::size_t batch_;
-  std::size_t sample_;                 // values of a sample of the input
-  std::vector<std::int32_t> windows_;  // (pixels of a sample)
-  std::vector<std::int32_t> offsets_;  // (taps)
-  std::vector<float> weights_;         // (taps, channels)
+  std::size_t channels_;
+  SlidingAxis y_;
+  SlidingAxis x_;
+  std::vector<AxisRun> runs_;   // of a row
+  std::vector<float> weights_;  // (taps, channels), scaled
+  std::vector<float> shift_;    // (channels)
 };
 
 }  // namespace
 
 void make_depthwise(const StepRequest& request, const ConvShape& shape) {
-  const Prepared prepared = request.preparations->plane(
-      request.node->inputs[0], request.inputs[0].slot, shape.plane(), false);
-  request.plan->add_step(std::make_unique<DepthwiseStep>(request, shape, prepared),
-                         {prepared.slot, request.fused.residual.slot, request.output.slot});
+  request.plan->add_step(
+      std::make_unique<DepthwiseStep>(request, shape),
+      {request.inputs[0].slot, request.fused.residual.slot, request.output.slot});
 }
 
 }  // namespace lastbit

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
 
@@ -109,6 +110,19 @@ class ConcatStep final : public Step {
   std::size_t length_ = 0;
 };
 
+// The usual three channels of an image, side by side.
+LASTBIT_VECTORIZE void join_three(const float* __restrict a,
+                                  const float* __restrict b,
+                                  const float* __restrict c,
+                                  std::size_t count,
+                                  float* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i) {
+    to[3 * i] = a[i];
+    to[3 * i + 1] = b[i];
+    to[3 * i + 2] = c[i];
+  }
+}
+
 // Turns [batch, rows, columns] into [batch, columns, rows]. A unit is a run of columns of a sample.
 class RelayoutStep final : public Step {
  public:
@@ -118,7 +132,8 @@ class RelayoutStep final : public Step {
         batch_(batch),
         rows_(rows),
         columns_(columns),
-        runs_((columns + kRun - 1) / kRun) {}
+        run_(rows == 3 ? kLongRun : kRun),
+        runs_((columns + run_ - 1) / run_) {}
 
   std::size_t units() const noexcept override { return batch_ * runs_; }
   double work() const noexcept override {
@@ -131,10 +146,15 @@ class RelayoutStep final : public Step {
            int /*worker*/) const noexcept override {
     for (std::size_t unit = begin; unit < end; ++unit) {
       const std::size_t sample = unit / runs_ * rows_ * columns_;
-      const std::size_t first = unit % runs_ * kRun;
-      const std::size_t last = std::min(columns_, first + kRun);
+      const std::size_t first = unit % runs_ * run_;
+      const std::size_t last = std::min(columns_, first + run_);
       const float* from = frame.read(input_) + sample;
       float* to = frame.write(output_) + sample;
+      if (rows_ == 3) {
+        const float* a = from + first;
+        join_three(a, a + columns_, a + 2 * columns_, last - first, to + 3 * first);
+        continue;
+      }
       for (std::size_t row = 0; row < rows_; row += kRun) {
         const std::size_t stop = std::min(rows_, row + kRun);
         for (std::size_t column = first; column < last; ++column) {
@@ -148,12 +168,14 @@ class RelayoutStep final : public Step {
 
  private:
   static constexpr std::size_t kRun = 16;  // a square of so many rows and columns stays in cache
+  static constexpr std::size_t kLongRun = 2048;
 
   int input_;
   int output_;
   std::size_t batch_;
   std::size_t rows_;
   std::size_t columns_;
+  std::size_t run_;
   std::size_t runs_;
 };
 

@@ -80,7 +80,8 @@ class Planner {
       if (node.op != "Conv") continue;
       const Shape& input = types_.find(node.inputs[0])->second.shape;
       const Shape& weights = types_.find(node.inputs[1])->second.shape;
-      preparations_.expect(node.inputs[0], ConvShape(node, input, weights).plane());
+      const ConvShape shape(node, input, weights);
+      if (!shape.depthwise()) preparations_.expect(node.inputs[0], shape.plane());
     }
   }
 
@@ -124,6 +125,7 @@ class Planner {
 
   void add_node(const Node& node) {
     if (node.op == "Constant") return add_constant(node);
+    if (fold(node)) return;
     const RuntimeOperator* row = find_runtime_operator(node.op);
     if (row == nullptr) refuse(node, "operator is not supported by the runtime");
     for (std::size_t i = 1; i < node.outputs.size(); ++i) {
@@ -157,6 +159,46 @@ class Planner {
     const Initializer& constant = folded_.back();
     values_[node.outputs.front()] = {
         .slot = -1, .shape = shape_of(constant), .constant = &constant};
+  }
+
+  // A node of constants alone is computed here, by a session of its own, which is given the first
+  // of them as an input.
+  bool fold(const Node& node) {
+    const RuntimeOperator* row = find_runtime_operator(node.op);
+    if (row == nullptr || row->make == nullptr) return false;
+    require_float(node.inputs.front(), "node " + describe(node));
+    Graph alone;
+    alone.opset = graph_.opset;
+    for (const std::string& input : node.inputs) {
+      if (input.empty()) continue;
+      const auto found = values_.find(input);
+      if (found == values_.end() || found->second.constant == nullptr ||
+          found->second.shape != shape_of(*found->second.constant)) {
+        return false;
+      }
+      alone.initializers.emplace(input, *found->second.constant);
+    }
+    const std::string& first = node.inputs.front();
+    const Tensor input = decode(alone.initializers.find(first)->second);
+    alone.initializers.erase(first);
+    alone.inputs = {{.name = first, .type = DType::kFloat, .dims = {}}};
+    for (const std::int64_t size : input.shape()) {
+      alone.inputs[0].dims.push_back({.size = size, .symbol = {}});
+    }
+    const Shape& shape = types_.find(node.outputs.front())->second.shape;
+    alone.nodes = {node};
+    alone.outputs = {{.name = node.outputs.front(), .type = DType::kFloat, .dims = {}}};
+    SessionOptions options = plan_.options();
+    options.threads = 1;
+    options.activations = Activations::kFloat;
+    Session session(alone, options);
+    std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
+    const std::span<const float> in = input.as_floats();
+    const std::span<float> out(values);
+    session.run({&in, 1}, {&out, 1});
+    folded_.emplace_back(Tensor::floats(shape, values));
+    values_[node.outputs.front()] = {.slot = -1, .shape = shape, .constant = &folded_.back()};
+    return true;
   }
 
   void add_steps(const Node& node, const RuntimeOperator& row) {

@@ -10,6 +10,23 @@ std::ptrdiff_t SlidingAxis::first_output(std::ptrdiff_t k, std::ptrdiff_t low) c
   return std::min(output, (distance + stride - 1) / stride);
 }
 
+std::vector<AxisRun> runs_of(const SlidingAxis& axis) {
+  std::vector<AxisRun> runs;
+  for (std::ptrdiff_t o = 0; o < axis.output; ++o) {
+    std::ptrdiff_t first = 0;
+    while (first < axis.kernel && axis.position(o, first) < 0) ++first;
+    std::ptrdiff_t last = axis.kernel;
+    while (last > first && axis.position(o, last - 1) >= axis.input) --last;
+    const auto at = static_cast<std::size_t>(o);
+    if (!runs.empty() && runs.back().first == first && runs.back().last == last) {
+      runs.back().end = at + 1;
+    } else {
+      runs.push_back({.begin = at, .end = at + 1, .first = first, .last = last});
+    }
+  }
+  return runs;
+}
+
 std::vector<SlidingAxis> sliding_axes(const Window& window, const Shape& input) {
   std::vector<SlidingAxis> axes;
   if (window.kernel.size() == 1) axes.emplace_back();

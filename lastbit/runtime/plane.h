@@ -29,6 +29,17 @@ struct SlidingAxis {
   std::ptrdiff_t end(std::ptrdiff_t k) const noexcept { return first_output(k, input); }
 };
 
+/// Neighbouring results [begin, end) of an axis whose windows have the same elements [first, last)
+/// in the input.
+struct AxisRun {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::ptrdiff_t first = 0;
+  std::ptrdiff_t last = 0;
+};
+
+std::vector<AxisRun> runs_of(const SlidingAxis& axis);
+
 /// The axes of `window` over an input [batch, channels, spatial...], two in any case.
 std::vector<SlidingAxis> sliding_axes(const Window& window, const Shape& input);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/operators.h"
@@ -10,12 +11,6 @@
 
 namespace lastbit {
 namespace {
-
-LASTBIT_VECTORIZE void take_larger(const float* __restrict from,
-                                   std::size_t count,
-                                   float* __restrict to) {
-  for (std::size_t c = 0; c < count; ++c) to[c] = from[c] > to[c] ? from[c] : to[c];
-}
 
 LASTBIT_VECTORIZE void add_up(const float* __restrict from,
                               std::size_t count,
@@ -38,21 +33,16 @@ std::vector<float> window_counts(const SlidingAxis& axis, bool padded) {
 }
 
 // A unit is a row of results.
-class PoolStep final : public Step {
+class PoolStep : public Step {
  public:
   explicit PoolStep(const StepRequest& request)
-      : maximum_(request.node->op == "MaxPool"),
-        input_(request.inputs[0].slot),
-        output_(request.output.slot) {
+      : input_(request.inputs[0].slot), output_(request.output.slot) {
     const Shape& input = request.inputs[0].shape;
     const std::vector<SlidingAxis> axes = sliding_axes(window_of(*request.node, input), input);
     y_ = axes[0];
     x_ = axes[1];
     batch_ = static_cast<std::size_t>(input[0]);
     channels_ = static_cast<std::size_t>(input[1]);
-    const bool padded = int_attribute(*request.node, "count_include_pad", 0) != 0;
-    y_counts_ = window_counts(y_, padded);
-    x_counts_ = window_counts(x_, padded);
   }
 
   std::size_t units() const noexcept override {
@@ -66,46 +56,114 @@ class PoolStep final : public Step {
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
-           int /*worker*/) const noexcept override {
+           int worker) const noexcept override {
     const auto height = static_cast<std::size_t>(y_.output);
     const auto width = static_cast<std::size_t>(x_.output);
     const auto plane = static_cast<std::size_t>(y_.input * x_.input) * channels_;
     for (std::size_t unit = begin; unit < end; ++unit) {
-      const float* sample = frame.read(input_) + unit / height * plane;
-      float* to = frame.write(output_) + unit * width * channels_;
-      for (std::size_t x = 0; x < width; ++x, to += channels_) {
-        pool_pixel(sample, unit % height, x, to);
-      }
+      run_row(frame,
+              frame.read(input_) + unit / height * plane,
+              unit % height,
+              worker,
+              frame.write(output_) + unit * width * channels_);
     }
   }
 
- private:
-  void pool_pixel(const float* sample, std::size_t y, std::size_t x, float* to) const noexcept {
-    constexpr float kLowest = -std::numeric_limits<float>::infinity();
-    std::fill_n(to, channels_, maximum_ ? kLowest : 0.0F);
-    for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
-      const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
-      if (row < 0 || row >= y_.input) continue;
-      for (std::ptrdiff_t kx = 0; kx < x_.kernel; ++kx) {
-        const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(x), kx);
-        if (column < 0 || column >= x_.input) continue;
-        const float* from = sample + static_cast<std::size_t>(row * x_.input + column) * channels_;
-        maximum_ ? take_larger(from, channels_, to) : add_up(from, channels_, to);
-      }
-    }
-    if (maximum_) return;
-    // A window in the padding alone has no elements and the mean 0.
-    const float count = std::max(1.0F, y_counts_[y] * x_counts_[x]);
-    for (std::size_t c = 0; c < channels_; ++c) to[c] /= count;
+ protected:
+  virtual void run_row(const Frame& frame,
+                       const float* sample,
+                       std::size_t y,
+                       int worker,
+                       float* out) const noexcept = 0;
+
+  const float* pixel(const float* sample,
+                     std::ptrdiff_t row,
+                     std::ptrdiff_t column) const noexcept {
+    return sample + static_cast<std::size_t>(row * x_.input + column) * channels_;
   }
 
-  bool maximum_;
   int input_;
   int output_;
   SlidingAxis y_;
   SlidingAxis x_;
   std::size_t batch_ = 1;
   std::size_t channels_ = 1;
+};
+
+class MaxPoolStep final : public PoolStep {
+ public:
+  explicit MaxPoolStep(const StepRequest& request) : PoolStep(request), runs_(runs_of(x_)) {}
+
+  // A pointer a tap.
+  std::size_t scratch_floats() const noexcept override {
+    return static_cast<std::size_t>(y_.kernel * x_.kernel) * sizeof(const float*) / sizeof(float);
+  }
+
+ private:
+  void run_row(const Frame& frame,
+               const float* sample,
+               std::size_t y,
+               int worker,
+               float* out) const noexcept override {
+    auto* taps = reinterpret_cast<const float**>(frame.scratch_of(worker));
+    for (const AxisRun& run : runs_) {
+      std::size_t count = 0;
+      for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
+        const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
+        if (row < 0 || row >= y_.input) continue;
+        for (std::ptrdiff_t kx = run.first; kx < run.last; ++kx) {
+          taps[count++] =
+              pixel(sample, row, x_.position(static_cast<std::ptrdiff_t>(run.begin), kx));
+        }
+      }
+      const std::size_t results = run.end - run.begin;
+      float* to = out + run.begin * channels_;
+      if (count == 0) {  // windows in the padding alone
+        std::fill_n(to, results * channels_, -std::numeric_limits<float>::infinity());
+        continue;
+      }
+      const ChannelFilter filter{.inputs = taps,
+                                 .weights = nullptr,
+                                 .taps = count,
+                                 .step = static_cast<std::size_t>(x_.stride) * channels_};
+      frame.kernels->largest(filter, results, channels_, to);
+    }
+  }
+
+  std::vector<AxisRun> runs_;
+};
+
+class AveragePoolStep final : public PoolStep {
+ public:
+  explicit AveragePoolStep(const StepRequest& request) : PoolStep(request) {
+    const bool padded = int_attribute(*request.node, "count_include_pad", 0) != 0;
+    y_counts_ = window_counts(y_, padded);
+    x_counts_ = window_counts(x_, padded);
+  }
+
+ private:
+  void run_row(const Frame& /*frame*/,
+               const float* sample,
+               std::size_t y,
+               int /*worker*/,
+               float* out) const noexcept override {
+    for (std::size_t x = 0; x < static_cast<std::size_t>(x_.output); ++x, out += channels_) {
+      std::fill_n(out, channels_, 0.0F);
+      for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
+        const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
+        if (row < 0 || row >= y_.input) continue;
+        for (std::ptrdiff_t kx = 0; kx < x_.kernel; ++kx) {
+          const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(x), kx);
+          if (column < 0 || column >= x_.input) continue;
+          add_up(pixel(sample, row, column), channels_, out);
+        }
+      }
+      // A window in the padding alone has no elements and the mean 0.
+      const float count = std::max(1.0F, y_counts_[y] * x_counts_[x]);
+      for (std::size_t c = 0; c < channels_; ++c) out[c] /= count;
+    }
+  }
+
   std::vector<float> y_counts_;  // (output height)
   std::vector<float> x_counts_;  // (output width)
 };
@@ -122,7 +180,9 @@ class GlobalPoolStep final : public Step {
               channels_) {}
 
   std::size_t units() const noexcept override { return batch_; }
-  double work() const noexcept override { return kMove * static_cast<double>(batch_ * channels_ * area_); }
+  double work() const noexcept override {
+    return kMove * static_cast<double>(batch_ * channels_ * area_);
+  }
 
   void run(const Frame& frame,
            std::size_t begin,
@@ -159,8 +219,13 @@ class GlobalPoolStep final : public Step {
 }  // namespace
 
 void make_pool(const StepRequest& request) {
-  request.plan->add_step(std::make_unique<PoolStep>(request),
-                         {request.inputs[0].slot, request.output.slot});
+  std::unique_ptr<const Step> step;
+  if (request.node->op == "MaxPool") {
+    step = std::make_unique<MaxPoolStep>(request);
+  } else {
+    step = std::make_unique<AveragePoolStep>(request);
+  }
+  request.plan->add_step(std::move(step), {request.inputs[0].slot, request.output.slot});
 }
 
 void make_global_pool(const StepRequest& request) {

@@ -251,6 +251,26 @@ TEST(Operators, ReshapesShareTheirValues) {
       << "one buffer of 24 floats and a line for reads beyond them, in whole lines of 64 bytes";
 }
 
+TEST(Operators, NodesOfConstantsAreComputedOnce) {
+  Random random(15);
+  Graph graph = single({2, 3, 5, 5}, {});
+  add_random(graph, "a", {4, 3, 1, 1}, random);
+  add_random(graph, "b", {3, 1, 1}, random);
+  add_random(graph, "c", {3}, random);
+  graph.nodes = {node("Mul", {"a", "b"}, {}, "ab"),
+                 node("Tanh", {"ab"}, {}, "w"),
+                 node("Sigmoid", {"c"}, {}, "s"),
+                 node("Transpose", {"w"}, {{"perm", std::vector<std::int64_t>{1, 0, 2, 3}}}, "t"),
+                 node("Conv", {"x", "w"}, {}, "u"),
+                 node("Conv", {"u", "t"})};
+  graph.outputs.push_back(reference::value("s", {}));
+  expect_agreement(graph, random);
+  const Session session(graph);
+  for (const StepInfo& step : session.steps()) {
+    EXPECT_TRUE(step.kind == "Conv" || step.kind == "relayout" || step.kind == "pad") << step.kind;
+  }
+}
+
 TEST(Operators, ConstantsMayBeOutputsAndAliases) {
   Random random(14);
   Graph graph = single({2, 6}, {});

@@ -19,6 +19,7 @@
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/score.h"
 #include "lastbit/graph/onnx.h"
+#include "lastbit/runtime/kernels/kernel_set.h"
 #include "lastbit/train/batches.h"
 #include "lastbit/train/evaluate.h"
 #include "lastbit/train/network.h"
@@ -28,6 +29,11 @@ namespace lastbit {
 namespace {
 
 constexpr double kTolerance = 1e-4;  // of outputs, relative to the largest of a sample
+
+// Samples on which every set of kernels runs; the slowest takes seconds for some hundred.
+constexpr std::int64_t kSampled = 100;
+// Of error, that integer activations may differ by.
+constexpr double kInt8Points = 0.5;
 
 struct Check {
   std::string claim;
@@ -109,25 +115,50 @@ Agreement compare(const std::vector<float>& reference,
   return result;
 }
 
+Check check_agreement(const std::string& who, const Agreement& found, std::int64_t examples) {
+  return {
+      .claim = fmt::format(
+          "{} agrees with LibTorch within {:g} on {} samples", who, kTolerance, examples),
+      .holds = found.worst <= kTolerance && found.other_class == 0,
+      .finding = fmt::format(
+          "largest relative difference {:.1e}, {} other classes", found.worst, found.other_class)};
+}
+
 std::vector<Check> check_runtime(const Graph& graph, const DataChoice& choice) {
   const auto source = open_part(choice);
   Network network(graph, {});
   const Batches batches(source, network.sample_shape(), torch::kCPU);
   require_classes(network, batches);
-  const RuntimeScore ours = score(graph, *source, {.batch = 100, .threads = 1});
-  const Agreement found = compare(libtorch_outputs(network, batches), ours, *source);
+  const std::vector<float> outputs = libtorch_outputs(network, batches);
+  const SessionOptions options{.batch = 100, .threads = 1};
+  const RuntimeScore ours = score(graph, *source, options);
+  const Agreement found = compare(outputs, ours, *source);
   const auto percent = [&](std::int64_t misses) {
     return 100.0 * static_cast<double>(misses) / static_cast<double>(ours.examples);
   };
-  return {
-      {.claim = fmt::format(
-           "runtime agrees with LibTorch within {:g} on {} samples", kTolerance, ours.examples),
-       .holds = found.worst <= kTolerance && found.other_class == 0,
-       .finding = fmt::format(
-           "largest relative difference {:.1e}, {} other classes", found.worst, found.other_class)},
+  std::vector<Check> checks = {
+      check_agreement("runtime", found, ours.examples),
       {.claim = "runtime and LibTorch have the same error",
        .holds = ours.misses == found.misses || found.other_class == 0,
        .finding = fmt::format("{:.2f}% and {:.2f}%", percent(ours.misses), percent(found.misses))}};
+  for (const KernelSet* set : runnable_kernels()) {
+    if (set == runnable_kernels().front()) continue;  // which has just run
+    SessionOptions other = options;
+    other.kernels = set->name;
+    const RuntimeScore part = score(graph, *source, other, {}, kSampled);
+    checks.push_back(check_agreement(
+        cat("kernels '", set->name, "'"), compare(outputs, part, *source), part.examples));
+  }
+  SessionOptions int8 = options;
+  int8.activations = Activations::kInt8;
+  const RuntimeScore rounded = score(graph, *source, int8);
+  checks.push_back(
+      {.claim =
+           fmt::format("8-bit activations change the error by {:g} points at most", kInt8Points),
+       .holds = std::abs(percent(rounded.misses) - percent(ours.misses)) <= kInt8Points,
+       .finding =
+           fmt::format("{:.2f}% and {:.2f}%", percent(rounded.misses), percent(ours.misses))});
+  return checks;
 }
 
 }  // namespace
@@ -136,7 +167,8 @@ int verify_command(int argc, char** argv) {
   CommandLine line(
       "lastbit verify",
       "Proves that a compressed file equals what was trained: the decoded weights bit for bit,\n"
-      "and the runtime's outputs and error against LibTorch's. Exit code 1 if a check fails.\n"
+      "the runtime's outputs and error against LibTorch's, on every set of kernels that this\n"
+      "processor has, and the error of 8-bit activations. Exit code 1 if a check fails.\n"
       "Example: lastbit verify runs/ternary/compressed.onnx --data mnist");
   std::string model;
   std::string trained;

@@ -104,6 +104,8 @@ const KernelSet& avx2_kernels() noexcept {
       .vector_float = vector_float,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
+      .filter = filter,
+      .largest = largest,
       .range = range,
       .quantize = quantize,
   };

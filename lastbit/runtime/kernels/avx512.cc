@@ -100,6 +100,8 @@ const KernelSet& avx512_kernels() noexcept {
       .vector_float = any_vector_float,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
+      .filter = filter,
+      .largest = largest,
       .range = range,
       .quantize = quantize,
   };

@@ -143,6 +143,8 @@ const KernelSet& baseline_kernels() noexcept {
       .vector_float = vector_float,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
+      .filter = filter,
+      .largest = largest,
       .range = range,
       .quantize = quantize,
   };

@@ -1,9 +1,5 @@
 // The part of product_body.h, which includes it, that comes before and after the products.
 
-struct Identity {
-  Vec operator()(Vec x) const noexcept { return x; }
-};
-
 inline Vec sums_at(const float* sums, const std::int32_t*, std::size_t count) noexcept {
   return count == kLanes ? load(sums) : load_part(sums, count);
 }
@@ -23,39 +19,61 @@ inline Vec sums_at(const std::int32_t* sums,
   return __builtin_convertvector(a - b, Vec);
 }
 
-// One vector of outputs, `count` lanes of it, for all results.
+inline Vec load_lanes(const float* from, std::size_t count) noexcept {
+  return count == kLanes ? load(from) : load_part(from, count);
+}
+
+inline void store_lanes(float* to, Vec v, std::size_t count) noexcept {
+  count == kLanes ? store(to, v) : store_part(to, v, count);
+}
+
+// One vector of outputs, `count` lanes of it, for all results. Callers give a constant where it is
+// kLanes, which leaves no question in the loop.
 template <typename Sum, typename Function>
-inline void finish_column(const Sum* sums,
-                          const std::int32_t* offsets,
-                          float input_scale,
-                          const Finish& finish,
-                          std::size_t o,
-                          std::size_t count,
-                          Function function) noexcept {
-  const Vec scale = splat(input_scale) * load_part(finish.scale + o, count);
-  const Vec bias = load_part(finish.bias + o, count);
+[[gnu::always_inline]] inline void finish_column(const Sum* sums,
+                                                 const std::int32_t* offsets,
+                                                 float input_scale,
+                                                 const Finish& finish,
+                                                 std::size_t o,
+                                                 std::size_t count,
+                                                 Function function) noexcept {
+  const Vec scale = splat(input_scale) * load_lanes(finish.scale + o, count);
+  const Vec bias = load_lanes(finish.bias + o, count);
   for (std::size_t r = 0; r < finish.count; ++r) {
     const Vec sum = sums_at(
         sums + r * finish.sums_stride + o, offsets == nullptr ? nullptr : offsets + o, count);
     Vec value = multiply_add(scale, sum, bias);
     const std::size_t at = r * finish.stride + o;
-    if (finish.residual != nullptr) value += load_part(finish.residual + at, count);
-    store_part(finish.out + at, function(value), count);
+    if (finish.residual != nullptr) value += load_lanes(finish.residual + at, count);
+    store_lanes(finish.out + at, function(value), count);
   }
 }
 
-template <typename Sum, typename Function>
-inline void finish_columns(const Sum* sums,
-                           const std::int32_t* offsets,
-                           float input_scale,
-                           const Finish& finish,
-                           Function function) noexcept {
+// Calls run(o, count) for all vectors of outputs.
+template <typename Run>
+[[gnu::always_inline]] inline void for_vectors(std::size_t outputs, Run run) noexcept {
   std::size_t o = 0;
-  for (; o + kLanes <= finish.outputs; o += kLanes) {
-    finish_column(sums, offsets, input_scale, finish, o, kLanes, function);
+  for (; o + kLanes <= outputs; o += kLanes) run(o, kLanes);
+  if (o < outputs) run(o, outputs - o);
+}
+
+// Most activations hold a value within bounds, and one loop for all of these is short. What else
+// there is is applied afterwards.
+inline ClipOf bounds_of(const Activation& activation) noexcept {
+  const float infinity = __builtin_inff();
+  if (activation.kind == Activation::Kind::kRelu) return {0.0F, infinity};
+  if (activation.kind == Activation::Kind::kClip) return {activation.least, activation.most};
+  return {-infinity, infinity};
+}
+
+inline void activate_rest(const Finish& finish) noexcept {
+  const Activation::Kind kind = finish.activation.kind;
+  if (kind == Activation::Kind::kNone || kind == Activation::Kind::kRelu ||
+      kind == Activation::Kind::kClip) {
+    return;
   }
-  if (o < finish.outputs) {
-    finish_column(sums, offsets, input_scale, finish, o, finish.outputs - o, function);
+  for (std::size_t r = 0; r < finish.count; ++r) {
+    activate(finish.activation, finish.out + r * finish.stride, finish.outputs);
   }
 }
 
@@ -64,22 +82,11 @@ inline void finish_all(const Sum* sums,
                        const std::int32_t* offsets,
                        float input_scale,
                        const Finish& finish) noexcept {
-  const Activation& activation = finish.activation;
-  switch (activation.kind) {
-    case Activation::Kind::kNone:
-      return finish_columns(sums, offsets, input_scale, finish, Identity{});
-    case Activation::Kind::kRelu:
-      return finish_columns(sums, offsets, input_scale, finish, ReluOf{});
-    case Activation::Kind::kClip:
-      return finish_columns(
-          sums, offsets, input_scale, finish, ClipOf{activation.least, activation.most});
-    case Activation::Kind::kLeakyRelu:
-      return finish_columns(sums, offsets, input_scale, finish, LeakyReluOf{activation.slope});
-    case Activation::Kind::kSigmoid:
-      return finish_columns(sums, offsets, input_scale, finish, SigmoidOf{});
-    case Activation::Kind::kTanh:
-      return finish_columns(sums, offsets, input_scale, finish, TanhOf{});
-  }
+  const ClipOf bounds = bounds_of(finish.activation);
+  for_vectors(finish.outputs, [&](std::size_t o, std::size_t count) {
+    finish_column(sums, offsets, input_scale, finish, o, count, bounds);
+  });
+  activate_rest(finish);
 }
 
 inline void finish_float(const float* sums, const Finish& finish) noexcept {
@@ -91,6 +98,67 @@ inline void finish_int8(const std::int32_t* sums,
                         float input_scale,
                         const Finish& finish) noexcept {
   finish_all(sums, offsets, input_scale, finish);
+}
+
+// Results that share each load of a weight.
+constexpr std::size_t kFilterResults = 4;
+
+// One vector of channels of Results results.
+template <std::size_t Results, typename Function>
+[[gnu::always_inline]] inline void filter_vector(const ChannelFilter& filter,
+                                                 const Finish& finish,
+                                                 std::size_t r,
+                                                 std::size_t c,
+                                                 std::size_t count,
+                                                 Function function) noexcept {
+  Vec sums[Results] = {};
+  for (std::size_t t = 0; t < filter.taps; ++t) {
+    const Vec w = load_lanes(filter.weights[t] + c, count);
+    const float* const x = filter.inputs[t] + r * filter.step + c;
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < Results; ++i) {
+      sums[i] = multiply_add(w, load_lanes(x + i * filter.step, count), sums[i]);
+    }
+  }
+  const Vec bias = load_lanes(finish.bias + c, count);
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < Results; ++i) {
+    Vec value = sums[i] + bias;
+    const std::size_t at = (r + i) * finish.stride + c;
+    if (finish.residual != nullptr) value += load_lanes(finish.residual + at, count);
+    store_lanes(finish.out + at, function(value), count);
+  }
+}
+
+inline void filter(const ChannelFilter& filter, const Finish& finish) noexcept {
+  const ClipOf bounds = bounds_of(finish.activation);
+  std::size_t r = 0;
+  for (; r + kFilterResults <= finish.count; r += kFilterResults) {
+    for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
+      filter_vector<kFilterResults>(filter, finish, r, c, count, bounds);
+    });
+  }
+  for (; r < finish.count; ++r) {
+    for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
+      filter_vector<1>(filter, finish, r, c, count, bounds);
+    });
+  }
+  activate_rest(finish);
+}
+
+inline void largest(const ChannelFilter& filter,
+                    std::size_t results,
+                    std::size_t channels,
+                    float* out) noexcept {
+  for (std::size_t r = 0; r < results; ++r) {
+    for_vectors(channels, [&](std::size_t c, std::size_t count) {
+      Vec most = load_lanes(filter.inputs[0] + r * filter.step + c, count);
+      for (std::size_t t = 1; t < filter.taps; ++t) {
+        most = greater(load_lanes(filter.inputs[t] + r * filter.step + c, count), most);
+      }
+      store_lanes(out + r * channels + c, most, count);
+    });
+  }
 }
 
 // Starts from infinities, so that what is not a number is left out wherever it stands.

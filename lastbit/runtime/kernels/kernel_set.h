@@ -62,6 +62,17 @@ struct KernelSet {
                       float input_scale,
                       const Finish& finish) noexcept;
 
+  /// out[r * stride + c] = activation(sum + bias[c] + residual[r * stride + c]) for `count` results
+  /// and `outputs` channels, of which there may be any number. The scale is not read.
+  void (*filter)(const ChannelFilter& filter, const Finish& finish) noexcept;
+
+  /// out[r * channels + c] = the largest of filter.inputs[t][r * step + c] over the taps, of which
+  /// there is one at least; weights are not read. What is not a number may be left out.
+  void (*largest)(const ChannelFilter& filter,
+                  std::size_t count,
+                  std::size_t channels,
+                  float* out) noexcept;
+
   /// Least and largest of 1 or more values; those that are NaN may be left out.
   Range (*range)(const float* values, std::size_t count) noexcept;
 

@@ -77,6 +77,15 @@ struct Finish {
   float* out = nullptr;
 };
 
+/// Filters of one channel each, over a run of results: the sum of result r and channel c is that of
+/// inputs[t][r * step + c] * weights[t][c] over the taps t, in order.
+struct ChannelFilter {
+  const float* const* inputs;   ///< (taps)
+  const float* const* weights;  ///< (taps)
+  std::size_t taps;
+  std::size_t step;  ///< Floats between the inputs of two results.
+};
+
 struct Range {
   float least = 0.0F;
   float most = 0.0F;

@@ -153,6 +153,34 @@ void finish_int8(const std::int32_t* sums,
   }
 }
 
+void filter(const ChannelFilter& filter, const Finish& finish) noexcept {
+  for (std::size_t r = 0; r < finish.count; ++r) {
+    for (std::size_t c = 0; c < finish.outputs; ++c) {
+      float sum = 0.0F;
+      for (std::size_t t = 0; t < filter.taps; ++t) {
+        sum += filter.weights[t][c] * filter.inputs[t][r * filter.step + c];
+      }
+      finish_one(sum, 1.0F, finish, r, c);
+    }
+  }
+}
+
+void largest(const ChannelFilter& filter,
+             std::size_t count,
+             std::size_t channels,
+             float* out) noexcept {
+  for (std::size_t r = 0; r < count; ++r) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      float most = filter.inputs[0][r * filter.step + c];
+      for (std::size_t t = 1; t < filter.taps; ++t) {
+        const float x = filter.inputs[t][r * filter.step + c];
+        most = x > most ? x : most;
+      }
+      out[r * channels + c] = most;
+    }
+  }
+}
+
 Range range(const float* values, std::size_t count) noexcept {
   Range result = {.least = values[0], .most = values[0]};
   for (std::size_t i = 1; i < count; ++i) {
@@ -186,6 +214,8 @@ const KernelSet& scalar_kernels() noexcept {
       .vector_float = vector_float,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
+      .filter = filter,
+      .largest = largest,
       .range = range,
       .quantize = quantize,
   };
