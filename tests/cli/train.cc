@@ -67,10 +67,9 @@ TEST_F(Train, RepeatsBitForBitFromItsConfiguration) {
 
 TEST_F(Train, GoesOnFromAFile) {
   succeed(train_words("run"));
-  Words words = train_words("more");
-  words[1] = "run/reference.onnx";
-  words.resize(words.size() - 2);  // without --hidden, which the file decides
-  succeed(words);
+  // Without --hidden, which the file decides.
+  succeed(training({"train", "run/reference.onnx"},
+                   {"--epochs", "2", "--batch", "25", "--run", "more"}));
   EXPECT_LT(log_of("more").front()["loss"], log_of("run").back()["loss"]);
 }
 
