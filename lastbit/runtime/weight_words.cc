@@ -32,6 +32,11 @@ std::size_t round_up(std::size_t count, std::size_t unit) noexcept {
   return (count + unit - 1) / unit * unit;
 }
 
+// Inputs whose fields make one lane.
+std::size_t inputs_of_word(int bits) noexcept {
+  return 8 / static_cast<std::size_t>(bits) * kGroupInputs;
+}
+
 // A tensor's codes, as fields.
 class Fields {
  public:
@@ -85,6 +90,7 @@ void fill_lane(std::span<const std::uint8_t> inputs, std::uint8_t* lane, std::si
       store(lane, load<std::uint32_t>(from));
     } else {
       std::uint64_t pairs = 0;  // of groups, the even ones in the low half
+#pragma GCC unroll 4
       for (unsigned g = 0; g < kGroups; g += 2) {
         pairs |= load<std::uint64_t>(from + g * kGroupInputs) << (g * kBits);
       }
@@ -109,6 +115,7 @@ void fill_lane_of_taps(std::span<const std::uint8_t> inputs,
     const std::uint8_t* from = inputs.data() + k;
     for (std::size_t i = 0; i < group; i += sizeof(std::uint64_t)) {
       std::uint64_t fields = 0;
+#pragma GCC unroll 8
       for (unsigned g = 0; g < kGroups; ++g) {
         fields |= load<std::uint64_t>(from + g * group + i) << (g * kBits);
       }
@@ -116,6 +123,7 @@ void fill_lane_of_taps(std::span<const std::uint8_t> inputs,
     }
     for (std::size_t t = 0; t < taps; ++t) {
       std::uint8_t* to = lane + t * tap_stride;
+#pragma GCC unroll 4
       for (std::size_t i = 0; i < kGroupInputs; ++i) to[i] = joined[i * taps + t];
     }
   }
@@ -137,91 +145,94 @@ std::size_t taps_of(const std::vector<std::int64_t>& inputs) {
   return taps;
 }
 
+// The above for fields of so many bits.
+struct FillLane {
+  void (*in_order)(std::span<const std::uint8_t>, std::uint8_t*, std::size_t);
+  void (*of_taps)(
+      std::span<const std::uint8_t>, std::size_t, std::uint8_t*, std::uint8_t*, std::size_t);
+};
+
+FillLane fill_lane_of(int bits) noexcept {
+  switch (bits) {
+    case 1:
+      return {fill_lane<1>, fill_lane_of_taps<1>};
+    case 2:
+      return {fill_lane<2>, fill_lane_of_taps<2>};
+    case 4:
+      return {fill_lane<4>, fill_lane_of_taps<4>};
+    default:
+      return {fill_lane<8>, fill_lane_of_taps<8>};
+  }
+}
+
 // Output by output: each one's weights lie near each other.
-template <int kBits>
 void fill_by_rows(const Fields& fields,
                   const WeightOrder& order,
-                  std::uint8_t gap,
+                  const WordFields& kind,
                   const Lanes& lanes) {
-  constexpr std::size_t kWordInputs = 8 / kBits * kGroupInputs;
   constexpr std::size_t kBeyond = 8;  // that whole loads may read
+  const std::size_t word_inputs = inputs_of_word(kind.bits);
   const std::size_t count = order.inputs.size();
+  const std::size_t filled = round_up(count, word_inputs);
   std::int64_t last = -1;
   for (const std::int64_t at : order.inputs) last = std::max(last, at);
   const auto span = static_cast<std::size_t>(last + 1);
   std::size_t taps = taps_of(order.inputs);
-  if (taps > 1 && count / taps % kWordInputs != 0) taps = 0;
+  if (taps > 1 && count / taps % word_inputs != 0) taps = 0;
 
-  std::vector<std::uint8_t> row(std::max(span + 1, round_up(count, kWordInputs)) + kBeyond);
-  std::vector<std::uint8_t> room;
-  std::vector<std::size_t> places;  // of each input in `row`
-  if (taps > 1) {
-    room.resize(kGroupInputs * taps + kBeyond);
-  } else if (taps == 0) {
-    room.resize(round_up(count, kWordInputs));
-    for (const std::int64_t at : order.inputs) {
-      places.push_back(at < 0 ? span : static_cast<std::size_t>(at));
-    }
-    row[span] = gap;
+  std::vector<std::uint8_t> row(std::max(span + 1, filled) + kBeyond);
+  std::vector<std::uint8_t> room(taps > 1 ? kGroupInputs * taps + kBeyond : taps == 0 ? filled : 0);
+  std::vector<std::size_t> places(taps == 0 ? count : 0);  // of each input in `row`
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    places[k] = order.inputs[k] < 0 ? span : static_cast<std::size_t>(order.inputs[k]);
   }
+  if (taps == 0) row[span] = kind.gap;
+  const FillLane fill = fill_lane_of(kind.bits);
   const std::span<std::uint8_t> codes(row.data(), span);
   for (std::size_t o = 0; o < order.outputs; ++o) {
-    std::uint8_t* lane = lanes.at(o);
     fields.read(order.first + o * order.output_step, codes);
     if (taps > 1) {
-      fill_lane_of_taps<kBits>(codes, taps, room.data(), lane, lanes.stride(o));
-    } else if (taps == 1) {
-      fill_lane<kBits>({row.data(), round_up(count, kWordInputs)}, lane, lanes.stride(o));
-    } else {
-      for (std::size_t k = 0; k < count; ++k) room[k] = row[places[k]];
-      fill_lane<kBits>(room, lane, lanes.stride(o));
+      fill.of_taps(codes, taps, room.data(), lanes.at(o), lanes.stride(o));
+      continue;
     }
+    for (std::size_t k = 0; k < places.size(); ++k) room[k] = row[places[k]];
+    fill.in_order({taps == 0 ? room.data() : row.data(), filled}, lanes.at(o), lanes.stride(o));
   }
 }
 
 // Input by input: the weights of all outputs for it lie side by side.
-template <int kBits>
 void fill_by_columns(const Fields& fields,
                      const WeightOrder& order,
-                     std::uint8_t gap,
+                     const WordFields& kind,
                      const Lanes& lanes) {
-  constexpr std::size_t kWordInputs = 8 / kBits * kGroupInputs;
   constexpr std::size_t kPart = 32 * kBlockOutputs;
-  std::array<std::uint8_t, kPart> codes;
-  std::array<std::uint8_t, kGroupInputs * kPart> joined;
-  for (std::size_t k = 0; k < order.inputs.size(); k += kWordInputs) {
-    const std::size_t inputs = std::min(kWordInputs, order.inputs.size() - k);
+  const std::size_t word_inputs = inputs_of_word(kind.bits);
+  std::array<std::uint8_t, kPart> codes = {};
+  std::array<std::array<std::uint8_t, kPart>, kGroupInputs> joined;
+  for (std::size_t k = 0; k < order.inputs.size(); k += word_inputs) {
+    const std::size_t inputs = std::min(word_inputs, order.inputs.size() - k);
     for (std::size_t begin = 0; begin < order.outputs; begin += kPart) {
       const std::size_t size = std::min(kPart, order.outputs - begin);
-      joined.fill(0);
+      joined = {};
       for (std::size_t i = 0; i < inputs; ++i) {
         if (const std::int64_t at = order.inputs[k + i]; at < 0) {
-          std::fill_n(codes.begin(), size, gap);
+          std::fill_n(codes.begin(), size, kind.gap);
         } else {
           fields.read(order.first + begin + static_cast<std::size_t>(at), {codes.data(), size});
         }
-        const auto shift = static_cast<unsigned>(i / kGroupInputs * kBits);
-        std::uint8_t* to = joined.data() + i % kGroupInputs * kPart;
-        for (std::size_t o = 0; o < size; ++o) {
-          to[o] = static_cast<std::uint8_t>(to[o] | codes[o] << shift);
+        const int shift = static_cast<int>(i / kGroupInputs) * kind.bits;
+        std::uint8_t* to = joined[i % kGroupInputs].data();
+        // Eight bytes at once: codes stay within their bytes.
+        for (std::size_t o = 0; o < size; o += sizeof(std::uint64_t)) {
+          store(to + o, load<std::uint64_t>(to + o) | load<std::uint64_t>(&codes[o]) << shift);
         }
       }
       for (std::size_t o = 0; o < size; ++o) {
-        std::uint8_t* lane = lanes.at(begin + o) + k / kWordInputs * lanes.stride(begin + o);
-        for (std::size_t i = 0; i < kGroupInputs; ++i) lane[i] = joined[i * kPart + o];
+        std::uint8_t* lane = lanes.at(begin + o) + k / word_inputs * lanes.stride(begin + o);
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < kGroupInputs; ++i) lane[i] = joined[i][o];
       }
     }
-  }
-}
-
-template <int kBits>
-void fill(const Fields& fields, const WeightOrder& order, std::uint8_t gap, std::byte* words) {
-  constexpr std::size_t kWordInputs = 8 / kBits * kGroupInputs;
-  const Lanes lanes(words, order.outputs, round_up(order.inputs.size(), kWordInputs) / kWordInputs);
-  if (order.output_step == 1 && order.outputs > 1) {
-    fill_by_columns<kBits>(fields, order, gap, lanes);
-  } else {
-    fill_by_rows<kBits>(fields, order, gap, lanes);
   }
 }
 
@@ -260,15 +271,12 @@ void fill_words(std::span<const std::uint8_t> packed,
                 const WordFields& fields,
                 std::byte* words) {
   const Fields from(packed, radix, fields.values);
-  switch (fields.bits) {
-    case 1:
-      return fill<1>(from, order, fields.gap, words);
-    case 2:
-      return fill<2>(from, order, fields.gap, words);
-    case 4:
-      return fill<4>(from, order, fields.gap, words);
-    default:
-      return fill<8>(from, order, fields.gap, words);
+  const std::size_t word_inputs = inputs_of_word(fields.bits);
+  const Lanes lanes(words, order.outputs, round_up(order.inputs.size(), word_inputs) / word_inputs);
+  if (order.output_step == 1 && order.outputs > 1) {
+    fill_by_columns(from, order, fields, lanes);
+  } else {
+    fill_by_rows(from, order, fields, lanes);
   }
 }
 
