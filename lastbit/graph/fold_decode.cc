@@ -102,12 +102,9 @@ class Parts {
                         .codebook = *std::move(codebook),
                         .scale_shape = part("scales", DType::kFloat).shape(),
                         .scales = values<float>("scales", DType::kFloat, std::nullopt),
-                        .packed = values<std::uint8_t>("codes", DType::kUint8, 2),
+                        .packed = codes(),
                         .set = {}};
     if (grouped()) read_groups(tensor);
-    if (const Shape& codes = part("codes", DType::kUint8).shape(); codes[1] != 1) {
-      fail("input 'codes' has shape ", to_string(codes), ", expected [bytes, 1]");
-    }
     auto label = graph_.metadata.find(cat(kSetKey, node_.outputs.front()));
     if (label == graph_.metadata.end()) label = graph_.metadata.find(kCommonSetKey);
     if (label != graph_.metadata.end()) tensor.set = label->second;
@@ -133,6 +130,14 @@ class Parts {
   Shape ints(std::string_view name) const {
     if (!is_decode_call(node_)) return values<std::int64_t>(name, DType::kInt64, 1);
     return ints_attribute(node_, name, {});
+  }
+
+  Bytes codes() const {
+    const Tensor& tensor = part("codes", DType::kUint8);
+    if (const Shape& shape = tensor.shape(); shape.size() != 2 || shape[1] != 1) {
+      fail("input 'codes' has shape ", to_string(shape), ", expected [bytes, 1]");
+    }
+    return tensor.shared_bytes();
   }
 
   void read_groups(LowBitTensor& tensor) const {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lastbit/graph/bytes.h"
 #include "lastbit/graph/tensor.h"
 #include "lastbit/quant/codebook.h"
 #include "lastbit/quant/quantized.h"
@@ -18,7 +19,7 @@ struct LowBitTensor {
   Shape scale_shape;          // [1], or the decoded shape with 1 on every axis but the channels',
                               // or, by group, [channels, groups of a channel, 1]
   std::vector<float> scales;  // (element_count(scale_shape))
-  std::vector<std::uint8_t> packed;  // (packed_size(element_count(shape), codebook.size()))
+  Bytes packed;               // (packed_size(element_count(shape), codebook.size()))
   std::string set;            // the projector's text form, as "ternary/tensor"; empty if unknown
   std::int64_t group = 0;     // weights of a channel that share a scale; 0: scales are not by group
   ChannelLayout layout = {};  // where the channels lie, for scales by group

@@ -15,15 +15,24 @@ namespace lastbit {
 inline constexpr std::int64_t kOldestOpset = 13;
 inline constexpr std::int64_t kNewestOpset = 26;
 
+struct ReadOptions {
+  /// Elements of one byte, which low-bit weights are made of, are not copied: the graph keeps the
+  /// file mapped, or refers to the bytes. They must stay and not change as long as the graph and
+  /// copies of it live.
+  bool keep_bytes = false;
+};
+
 /// Reads an ONNX model. Calls of `lastbit.Decode`, and its body written inline, become low-bit
 /// initializers. External data is looked for beside the file, never outside its folder.
 ///
 /// @throws InputError if the file cannot be read or holds what is not supported (subgraphs, sparse
 ///     tensors, a foreign opset); FormatError, with path and place, if its bytes are not ONNX.
-Graph read_onnx(const std::filesystem::path& path);
+Graph read_onnx(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// The same from memory. @param folder  where external data lies; empty refuses it.
-Graph parse_onnx(std::span<const std::byte> bytes, const std::filesystem::path& folder = {});
+Graph parse_onnx(std::span<const std::byte> bytes,
+                 const std::filesystem::path& folder = {},
+                 const ReadOptions& options = {});
 
 struct WriteOptions {
   /// Write the operators of `lastbit.Decode` in place of each call, for tools that know no local

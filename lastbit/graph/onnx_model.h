@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -89,15 +90,19 @@ enum class FunctionField : protozero::pbf_tag_type {
 /// The number in AttributeProto's field `type`, for each alternative of `Attribute` in its order.
 inline constexpr std::int32_t kAttributeTypes[] = {2, 1, 3, 7, 6, 8, 4};
 
+/// Where a model comes from.
+struct Source {
+  std::filesystem::path folder;            // of external data; empty refuses it
+  std::shared_ptr<const void> owner = {};  // of the model's bytes, if tensors may keep them
+};
+
 struct NamedTensor {
   std::string name;
   Tensor tensor;
 };
 
-/// A TensorProto. @param where  "initializer", for messages. @param folder  of external data.
-NamedTensor parse_tensor(protozero::data_view bytes,
-                         std::string_view where,
-                         const std::filesystem::path& folder);
+/// A TensorProto. @param where  "initializer", for messages.
+NamedTensor parse_tensor(protozero::data_view bytes, std::string_view where, const Source& source);
 
 /// A model as its messages say, not yet checked as a whole.
 struct OnnxModel {
@@ -107,6 +112,6 @@ struct OnnxModel {
 };
 
 /// @throws protozero::exception where the bytes are no messages; InputError, FormatError.
-OnnxModel parse_model(std::span<const std::byte> bytes, const std::filesystem::path& folder);
+OnnxModel parse_model(std::span<const std::byte> bytes, const Source& source);
 
 }  // namespace lastbit

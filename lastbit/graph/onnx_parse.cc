@@ -143,7 +143,7 @@ bool take_value(protozero::pbf_message<AttributeField>& m, AttributeFields& a) {
   }
 }
 
-void parse_attribute(data_view bytes, Node& node, const std::filesystem::path& folder) {
+void parse_attribute(data_view bytes, Node& node, const Source& source) {
   AttributeFields a;
   for_each_field<AttributeField>(bytes, [&](auto& m) {
     if (at(m, AttributeField::kName)) return a.name = m.get_string(), true;
@@ -166,7 +166,7 @@ void parse_attribute(data_view bytes, Node& node, const std::filesystem::path& f
       value = std::move(a.text);
       break;
     case 4:
-      value = parse_tensor(a.tensor, cat(place(), ", tensor"), folder).tensor;
+      value = parse_tensor(a.tensor, cat(place(), ", tensor"), source).tensor;
       break;
     case 5:
     case 10:
@@ -188,7 +188,7 @@ void parse_attribute(data_view bytes, Node& node, const std::filesystem::path& f
   }
 }
 
-Node parse_node(data_view bytes, const std::filesystem::path& folder) {
+Node parse_node(data_view bytes, const Source& source) {
   Node node;
   std::vector<data_view> attributes;
   for_each_field<NodeField>(bytes, [&](auto& m) {
@@ -201,23 +201,23 @@ Node parse_node(data_view bytes, const std::filesystem::path& folder) {
     return false;
   });
   if (node.domain == "ai.onnx") node.domain.clear();
-  for (const data_view attribute : attributes) parse_attribute(attribute, node, folder);
+  for (const data_view attribute : attributes) parse_attribute(attribute, node, source);
   return node;
 }
 
-void parse_graph(data_view bytes, Graph& graph, const std::filesystem::path& folder) {
+void parse_graph(data_view bytes, Graph& graph, const Source& source) {
   std::vector<data_view> inputs;
   for_each_field<GraphField>(bytes, [&](auto& m) {
     if (at(m, GraphField::kName)) return graph.name = m.get_string(), true;
     if (at(m, GraphField::kNode)) {
-      return graph.nodes.push_back(parse_node(m.get_view(), folder)), true;
+      return graph.nodes.push_back(parse_node(m.get_view(), source)), true;
     }
     if (at(m, GraphField::kInput)) return inputs.push_back(m.get_view()), true;
     if (at(m, GraphField::kOutput)) {
       return graph.outputs.push_back(parse_value(m.get_view(), "output", false)), true;
     }
     if (at(m, GraphField::kInitializer)) {
-      NamedTensor named = parse_tensor(m.get_view(), "initializer", folder);
+      NamedTensor named = parse_tensor(m.get_view(), "initializer", source);
       if (!graph.initializers.emplace(named.name, std::move(named.tensor)).second) {
         throw FormatError(cat("[onnx] two initializers are called '", named.name, "'"));
       }
@@ -238,14 +238,14 @@ void parse_graph(data_view bytes, Graph& graph, const std::filesystem::path& fol
 
 }  // namespace
 
-OnnxModel parse_model(std::span<const std::byte> bytes, const std::filesystem::path& folder) {
+OnnxModel parse_model(std::span<const std::byte> bytes, const Source& source) {
   OnnxModel model;
   model.graph.name.clear();
   const data_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   for_each_field<ModelField>(view, [&](auto& m) {
     if (at(m, ModelField::kGraph)) {
       if (std::exchange(model.has_graph, true)) throw FormatError("[onnx] there are two graphs");
-      return parse_graph(m.get_view(), model.graph, folder), true;
+      return parse_graph(m.get_view(), model.graph, source), true;
     }
     if (at(m, ModelField::kOpsetImport)) {
       std::string domain;

@@ -172,12 +172,10 @@ void raise_opset(Graph& graph) {
   graph.opset = kOldestOpset;
 }
 
-}  // namespace
-
-Graph parse_onnx(std::span<const std::byte> bytes, const std::filesystem::path& folder) {
+Graph parse(std::span<const std::byte> bytes, const Source& source) {
   if (bytes.empty()) throw FormatError("[onnx] there are no bytes, expected an ONNX model");
   try {
-    OnnxModel model = parse_model(bytes, folder);
+    OnnxModel model = parse_model(bytes, source);
     if (!model.has_graph)
       throw FormatError("[onnx] there is no graph in it, expected an ONNX model");
     check_opset(model);
@@ -198,8 +196,19 @@ Graph parse_onnx(std::span<const std::byte> bytes, const std::filesystem::path& 
   }
 }
 
-Graph read_onnx(const std::filesystem::path& path) {
-  const MappedFile file(path);
+}  // namespace
+
+Graph parse_onnx(std::span<const std::byte> bytes,
+                 const std::filesystem::path& folder,
+                 const ReadOptions& options) {
+  Source source{.folder = folder};
+  // An owner of nothing: the caller keeps the bytes.
+  if (options.keep_bytes) source.owner = {std::shared_ptr<const void>(), bytes.data()};
+  return parse(bytes, source);
+}
+
+Graph read_onnx(const std::filesystem::path& path, const ReadOptions& options) {
+  const auto file = std::make_shared<const MappedFile>(path);
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const auto with_path = [&](const InputError& error) {
     std::string_view message(error.what());
@@ -207,7 +216,9 @@ Graph read_onnx(const std::filesystem::path& path) {
     return cat(kPlace, path.string(), ": ", message);
   };
   try {
-    return parse_onnx(file.bytes(), folder);
+    Source source{.folder = folder};
+    if (options.keep_bytes) source.owner = file;
+    return parse(file->bytes(), source);
   } catch (const FormatError& error) {
     throw FormatError(with_path(error));
   } catch (const InputError& error) {

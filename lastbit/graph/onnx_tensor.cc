@@ -247,9 +247,7 @@ std::span<const std::byte> as_bytes(const char* data, std::size_t size) {
 
 }  // namespace
 
-NamedTensor parse_tensor(protozero::data_view bytes,
-                         std::string_view where,
-                         const std::filesystem::path& folder) {
+NamedTensor parse_tensor(protozero::data_view bytes, std::string_view where, const Source& source) {
   TensorFields fields;
   parse_header(bytes, fields);
   const auto type = static_cast<DType>(fields.type);
@@ -272,10 +270,13 @@ NamedTensor parse_tensor(protozero::data_view bytes,
         cat("[onnx] ", where, " '", fields.name, "': its elements are given more than once"));
   }
   try {
-    if (fields.is_external) return {fields.name, external_tensor(fields, folder)};
-    const auto data = fields.raw ? as_bytes(fields.raw->data(), fields.raw->size())
-                                 : as_bytes(fields.typed.data(), fields.typed.size());
-    return {fields.name, Tensor(type, fields.dims, data)};
+    if (fields.is_external) return {fields.name, external_tensor(fields, source.folder)};
+    if (!fields.raw) {
+      const auto data = as_bytes(fields.typed.data(), fields.typed.size());
+      return {fields.name, Tensor(type, fields.dims, data)};
+    }
+    const auto data = as_bytes(fields.raw->data(), fields.raw->size());
+    return {fields.name, Tensor(type, fields.dims, data, source.owner)};
   } catch (const InputError& error) {
     const std::string_view message(error.what());
     if (!message.starts_with("[tensor] ")) throw;

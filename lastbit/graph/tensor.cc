@@ -120,6 +120,12 @@ std::size_t element_size(DType type) noexcept {
 Tensor::Tensor() : type_(DType::kFloat), shape_{0} {}
 
 Tensor::Tensor(DType type, Shape shape, std::span<const std::byte> bytes)
+    : Tensor(type, std::move(shape), bytes, nullptr) {}
+
+Tensor::Tensor(DType type,
+               Shape shape,
+               std::span<const std::byte> bytes,
+               const std::shared_ptr<const void>& owner)
     : type_(type), shape_(std::move(shape)), byte_count_(bytes.size()) {
   const std::size_t size = element_size(type_);
   if (size == 0) {
@@ -144,7 +150,8 @@ Tensor::Tensor(DType type, Shape shape, std::span<const std::byte> bytes)
                          " bytes, got ",
                          bytes.size()));
   }
-  data_ = aligned_copy(bytes);
+  data_ = owner != nullptr && size == 1 ? std::shared_ptr<const std::byte>(owner, bytes.data())
+                                        : aligned_copy(bytes);
 }
 
 Tensor Tensor::floats(Shape shape, std::span<const float> values) {
@@ -158,6 +165,10 @@ Tensor Tensor::int64s(Shape shape, std::span<const std::int64_t> values) {
 Tensor Tensor::scalar(float value) { return floats({}, {&value, 1}); }
 
 std::span<const std::byte> Tensor::bytes() const noexcept { return {data_.get(), byte_count_}; }
+
+Bytes Tensor::shared_bytes() const noexcept {
+  return {{reinterpret_cast<const std::uint8_t*>(data_.get()), byte_count_}, data_};
+}
 
 std::span<const float> Tensor::as_floats() const {
   require_type(type_, DType::kFloat);

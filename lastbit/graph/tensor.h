@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lastbit/graph/bytes.h"
+
 namespace lastbit {
 
 /// Sizes of a tensor, outermost first. Empty for a scalar.
@@ -57,6 +59,13 @@ class Tensor {
   /// @throws InputError if the size does not fit the shape, or the type has no size.
   Tensor(DType type, Shape shape, std::span<const std::byte> bytes);
 
+  /// The same without a copy of elements of one byte, which then live as long as `owner` does.
+  /// Larger ones are copied, for they are aligned.
+  Tensor(DType type,
+         Shape shape,
+         std::span<const std::byte> bytes,
+         const std::shared_ptr<const void>& owner);
+
   static Tensor floats(Shape shape, std::span<const float> values);
   static Tensor int64s(Shape shape, std::span<const std::int64_t> values);
   /// A tensor of shape [] with one value.
@@ -66,6 +75,8 @@ class Tensor {
   const Shape& shape() const noexcept { return shape_; }
   std::int64_t size() const noexcept { return element_count(shape_); }
   std::span<const std::byte> bytes() const noexcept;
+  /// The same bytes, which stay when the tensor goes.
+  Bytes shared_bytes() const noexcept;
 
   /// The elements, aligned to 64 bytes.
   /// @throws InputError if the type is another one.

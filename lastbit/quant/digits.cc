@@ -22,11 +22,13 @@ using Table = std::array<std::array<Digits, 256>, kMostRadix + 1>;
 Table make_table() {
   Table table{};
   for (unsigned radix = 2; radix <= kMostRadix; ++radix) {
-    for (unsigned byte = 0; byte < 256; ++byte) {
-      unsigned rest = byte;
-      for (Code& digit : table[radix][byte]) {
-        digit = static_cast<Code>(rest % radix);
-        rest /= radix;
+    Digits digits{};
+    for (Digits& of_byte : table[radix]) {
+      of_byte = digits;
+      // The digits of the next byte; divisions would take most of the time of loading a small model.
+      for (Code& digit : digits) {
+        if (++digit < radix) break;
+        digit = 0;
       }
     }
   }
@@ -119,8 +121,11 @@ void check_packed(std::span<const std::uint8_t> bytes, int radix, std::size_t co
   if (bytes.empty()) return;
   const auto digits = static_cast<std::size_t>(digits_per_byte(radix));
   const unsigned limit = power(radix, digits);
-  const auto largest = std::max_element(bytes.begin(), bytes.end());
-  if (*largest >= limit) {
+  // In this form compilers compare many bytes at once.
+  std::uint8_t most = 0;
+  for (const std::uint8_t byte : bytes) most = std::max(most, byte);
+  if (most >= limit) {
+    const auto largest = std::find(bytes.begin(), bytes.end(), most);
     throw FormatError(cat("[packed codes] bytes[",
                           largest - bytes.begin(),
                           "] is ",

@@ -1,7 +1,8 @@
 #include "lastbit/runtime/aligned_bytes.h"
 
-#include <cstring>
-#include <new>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
@@ -9,19 +10,20 @@
 namespace lastbit {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr std::size_t kAlignment = 64;
 
 }  // namespace
 
-void AlignedBytes::Delete::operator()(std::byte* bytes) const noexcept {
-  ::operator delete(bytes, kAlignment);
-}
+void AlignedBytes::Free::operator()(void* memory) const noexcept { std::free(memory); }
 
+// Large memory is zero when the system gives it, and takes up room once it is written to.
 AlignedBytes::AlignedBytes(std::size_t size) : size_(size) {
-  void* memory = ::operator new(size, kAlignment, std::nothrow);
-  if (memory == nullptr) throw WorkError(cat("[runtime] no memory for ", size, " bytes"));
-  std::memset(memory, 0, size);
-  bytes_.reset(static_cast<std::byte*>(memory));
+  if (size <= std::numeric_limits<std::size_t>::max() - kAlignment) {
+    memory_.reset(std::calloc(1, size + kAlignment));
+  }
+  if (memory_ == nullptr) throw WorkError(cat("[runtime] no memory for ", size, " bytes"));
+  auto* bytes = static_cast<std::byte*>(memory_.get());
+  data_ = bytes + (kAlignment - reinterpret_cast<std::uintptr_t>(bytes) % kAlignment);
 }
 
 }  // namespace lastbit

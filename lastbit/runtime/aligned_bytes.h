@@ -12,15 +12,16 @@ class AlignedBytes {
   /// @throws WorkError if there is no memory.
   explicit AlignedBytes(std::size_t size);
 
-  std::byte* data() const noexcept { return bytes_.get(); }
+  std::byte* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
 
  private:
-  struct Delete {
-    void operator()(std::byte* bytes) const noexcept;
+  struct Free {
+    void operator()(void* memory) const noexcept;
   };
 
-  std::unique_ptr<std::byte, Delete> bytes_;
+  std::unique_ptr<void, Free> memory_;
+  std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

@@ -166,8 +166,8 @@ lastbit_session* lastbit_load_memory(const void* bytes,
   return guarded<lastbit_session*>(nullptr, [&] {
     required(bytes, "lastbit_load_memory", "bytes");
     const std::span data(static_cast<const std::byte*>(bytes), size);
-    return new lastbit_session(
-        Session(lastbit::parse_onnx(data), options_of(options, "lastbit_load_memory")));
+    return new lastbit_session(Session(lastbit::parse_onnx(data, {}, {.keep_bytes = true}),
+                                       options_of(options, "lastbit_load_memory")));
   });
 }
 

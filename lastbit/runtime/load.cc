@@ -4,7 +4,7 @@
 namespace lastbit {
 
 Session Session::load(const std::filesystem::path& path, const SessionOptions& options) {
-  return Session(read_onnx(path), options);
+  return Session(read_onnx(path, {.keep_bytes = true}), options);
 }
 
 }  // namespace lastbit

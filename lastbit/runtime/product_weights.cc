@@ -110,17 +110,6 @@ void ProductWeights::keep_floats(const Tensor& tensor, const WeightOrder& order)
   }
 }
 
-void ProductWeights::put(std::size_t output, std::size_t input, std::uint8_t code) noexcept {
-  const std::size_t block = output / kBlockOutputs;
-  const auto width = static_cast<std::size_t>(width_of(block));
-  const std::size_t fields = 8 / static_cast<std::size_t>(bits_);
-  const std::size_t group = input / kGroupInputs;
-  const std::size_t word = group / fields * width + output % kBlockOutputs / kWordOutputs;
-  std::byte& byte = words_.data()[block * block_stride() + word * kWordBytes +
-                                  output % kWordOutputs * kGroupInputs + input % kGroupInputs];
-  byte |= static_cast<std::byte>(code << (group % fields * static_cast<std::size_t>(bits_)));
-}
-
 void ProductWeights::find_integers(const std::vector<float>& levels) {
   float largest = 0.0F;
   for (const float level : levels) largest = std::max(largest, std::abs(level));
@@ -156,21 +145,20 @@ void ProductWeights::keep_codes(const LowBitTensor& tensor,
                                    : (order.first / order.output_step + o) % tensor.scales.size()];
   }
 
-  const std::vector<Code> codes = unpack_lowbit(tensor).codes;
-  const bool bytes_are_levels = bits_ == 8 && for_integers && integers_;
+  check_lowbit(tensor);
+  for_integers = for_integers && integers_;
+  WordFields fields{.bits = bits_, .gap = static_cast<std::uint8_t>(gap)};
+  std::vector<std::uint8_t> values;
+  if (bits_ == 8 && for_integers) {
+    for (const std::int8_t level : levels_) values.push_back(static_cast<std::uint8_t>(level));
+    fields.values = values.data();
+    fields.gap = values[gap];
+  }
   words_ = AlignedBytes(blocks() * block_stride());
-  sums_.assign(outputs(), 0);
-  for (std::size_t o = 0; o < outputs(); ++o) {
-    for (std::size_t k = 0; k < order.inputs.size(); ++k) {
-      const std::int64_t at = order.inputs[k];
-      const std::size_t code =
-          at < 0 ? gap : codes[order.first + o * order.output_step + static_cast<std::size_t>(at)];
-      sums_[o] += levels_[code];
-      put(o,
-          k,
-          bytes_are_levels ? static_cast<std::uint8_t>(levels_[code])
-                           : static_cast<std::uint8_t>(code));
-    }
+  fill_words(tensor.packed, tensor.codebook.size(), order, fields, words_.data());
+  if (for_integers) {
+    sums_.assign(outputs(), 0);
+    add_level_sums(words_.data(), groups_, bits_, levels_.data(), sums_);
   }
 }
 

@@ -7,21 +7,9 @@
 #include "lastbit/graph/graph.h"
 #include "lastbit/runtime/aligned_bytes.h"
 #include "lastbit/runtime/kernels/product.h"
+#include "lastbit/runtime/weight_words.h"
 
 namespace lastbit {
-
-/// Where the weights of a product lie in a constant tensor.
-struct WeightOrder {
-  std::size_t outputs = 0;
-  std::size_t first = 0;        ///< Element of the first output.
-  std::size_t output_step = 0;  ///< Elements from one output to the next.
-  /// Element of each input, counted from that of its output; -1 where there is none. As many as
-  /// four times the groups of the product.
-  std::vector<std::int64_t> inputs;
-  /// The inputs without a weight may be any numbers, so that their weights must be 0; else they are
-  /// 0 themselves.
-  bool zero_gaps = false;
-};
 
 /// Constant weights as kernels read them: codes in words where they are low-bit, else floats.
 class ProductWeights {
@@ -44,7 +32,7 @@ class ProductWeights {
   bool integers() const noexcept { return integers_; }
   /// What an integer level of 1 stands for, before the scale.
   float unit() const noexcept { return unit_; }
-  /// Sum of an output's integer levels.
+  /// Sum of an output's integer levels; for weights that kernels of integers read.
   std::int32_t level_sum(std::size_t output) const noexcept { return sums_[output]; }
   /// The integer levels in the order of codes.
   const std::int8_t* levels() const noexcept { return levels_.data(); }
@@ -59,7 +47,6 @@ class ProductWeights {
                   const WeightOrder& order,
                   bool for_integers);
   void find_integers(const std::vector<float>& levels);
-  void put(std::size_t output, std::size_t input, std::uint8_t code) noexcept;
   std::size_t block_stride() const noexcept;  // bytes
   int width_of(std::size_t block) const noexcept;
 

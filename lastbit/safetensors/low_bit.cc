@@ -65,13 +65,12 @@ LowBitTensor take_weight(const std::string& name, std::string set, Parts& parts)
   const Tensor scales = parts.take(name + ".scales", DType::kFloat, -1);
   const Tensor shape = parts.take(name + ".shape", DType::kInt64, 1);
   const auto levels = codebook.as_floats();
-  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(codes.bytes().data());
   LowBitTensor result{
       .shape = {shape.as_int64s().begin(), shape.as_int64s().end()},
       .codebook = Codebook({levels.begin(), levels.end()}),
       .scale_shape = scales.shape(),
       .scales = {scales.as_floats().begin(), scales.as_floats().end()},
-      .packed = {bytes, bytes + codes.bytes().size()},
+      .packed = codes.shared_bytes(),
       .set = std::move(set),
   };
   if (parts.has(name + ".group")) {

@@ -80,8 +80,10 @@ TEST_F(Verify, TakesAFileThatIsWrittenAnew) {
 
 TEST_F(Verify, FindsOneChangedCode) {
   write_changed([](Graph& graph) {
-    auto& byte = lowbit(graph, "fc1.weight").packed[1000];
-    byte = byte == 0 ? 1 : byte - 1;
+    Bytes& packed = lowbit(graph, "fc1.weight").packed;
+    std::vector<std::uint8_t> bytes(packed.begin(), packed.end());
+    bytes[1000] = bytes[1000] == 0 ? 1 : static_cast<std::uint8_t>(bytes[1000] - 1);
+    packed = std::move(bytes);
   });
   expect_failure();
 }

@@ -98,10 +98,10 @@ TEST(LowBitTensor, RefusesShapesThatItsCodesDoNotFill) {
     EXPECT_THROW(check_lowbit(tensor), FormatError);
   }
   tensor = ternary();
-  tensor.packed.push_back(0);
+  tensor.packed = {tensor.packed.data()[0], tensor.packed.data()[1], 0};
   EXPECT_THROW(check_lowbit(tensor), FormatError);
   tensor = ternary();
-  tensor.packed[1] = 243;
+  tensor.packed = {tensor.packed.data()[0], 243};
   EXPECT_THROW(check_lowbit(tensor), FormatError);
 }
 

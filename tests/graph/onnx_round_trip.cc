@@ -1,6 +1,10 @@
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -245,7 +249,7 @@ TEST(OnnxWriter, RefusesWhatAFileCannotHold) {
   EXPECT_THAT([&] { return serialize_onnx(graph); },
               ThrowsMessage<InputError>(HasSubstr("node 'relu' (com.example.Relu)")));
   graph = small_graph();
-  std::get<LowBitTensor>(graph.initializers.at("fc.weight")).packed.pop_back();
+  std::get<LowBitTensor>(graph.initializers.at("fc.weight")).packed = {};
   EXPECT_THROW(serialize_onnx(graph), FormatError);
 }
 
@@ -265,6 +269,27 @@ TEST(OnnxFiles, AreWrittenAndReadAndNamedInErrors) {
   EXPECT_THAT([&] { return read_onnx(path); },
               ThrowsMessage<FormatError>(HasSubstr("model.onnx: there are no bytes")));
   std::filesystem::remove_all(folder);
+}
+
+TEST(OnnxFiles, LendTheirCodesToGraphsThatKeepTheBytes) {
+  const std::string file = serialize_onnx(small_graph());
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(file));
+  const auto lies_in_file = [&](const Graph& graph) {
+    const Bytes& codes = std::get<LowBitTensor>(graph.initializers.at("fc.weight")).packed;
+    const auto* const begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    return std::greater_equal<>()(codes.begin(), begin) &&
+           std::less_equal<>()(codes.end(), begin + bytes.size());
+  };
+  const Graph kept = parse_onnx(bytes, {}, {.keep_bytes = true});
+  expect_same(kept, small_graph());
+  EXPECT_TRUE(lies_in_file(kept));
+  EXPECT_FALSE(lies_in_file(parse_onnx(bytes)));
+
+  const auto path = std::filesystem::path(::testing::TempDir()) / "lastbit_kept.onnx";
+  write_onnx(path, small_graph());
+  const Graph mapped = read_onnx(path, {.keep_bytes = true});
+  std::filesystem::remove(path);
+  expect_same(mapped, small_graph());
 }
 
 }  // namespace

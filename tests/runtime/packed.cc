@@ -113,13 +113,13 @@ TEST_P(EveryCodebook, StaysPackedInMemory) {
   Graph graph = single({1, 1000}, {node("Gemm", {"x", "w"}, {{"transB", std::int64_t{1}}})});
   graph.initializers.emplace("w", weights({400, 1000}, 0, random));
   const Session session(graph);
-  // Outputs fill blocks of 32. Tables of levels, a scale and a sum an output come on top.
+  // Outputs fill blocks of 32. Tables of levels and a scale an output come on top.
   const int levels = codebook().size();
   const std::size_t bits = levels <= 2 ? 1 : levels <= 4 ? 2 : levels <= 16 ? 4 : 8;
   const std::size_t groups = 1000 / 4;
   const std::size_t words = (groups * bits + 7) / 8 * 64;  // of 16 outputs
   const std::size_t table = levels <= 16 ? 16 : 256;
-  EXPECT_EQ(session.weight_bytes(), 26 * words + table * 5 + 2 * 400 * sizeof(float));
+  EXPECT_EQ(session.weight_bytes(), 26 * words + table * 5 + 400 * sizeof(float));
   EXPECT_LT(session.arena_bytes(), 40000U) << "the arena holds a few rows, not the weights";
 }
 
