@@ -50,6 +50,9 @@ Shape shape_in_memory(const Operand& operand);
 /// Adds the step that turns a value from one layout into the other.
 void add_relayout(PlanBuilder& plan, const Operand& from, int to);
 
+/// Adds a convolution by lookup, where the kernels have that and it pays. Returns whether it did.
+bool make_lookup_conv(const StepRequest& request, const ConvShape& shape);
+
 // The factories, by file.
 void make_activation(const StepRequest& request);                         // elementwise
 void make_binary(const StepRequest& request);                             // binary

@@ -98,6 +98,8 @@ const KernelSet& avx512_kernels() noexcept {
       .tile_float = tile_float,
       .vector_int8 = avx2_vector_int8,
       .vector_float = any_vector_float,
+      .make_tables = avx512_make_tables,
+      .look_up = avx512_look_up,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .range = range,
