@@ -64,7 +64,9 @@ class LookupConvStep final : public Step {
     for (const LookupWeights& weights : weights_) bytes += weights.bytes();
     return bytes;
   }
-  std::size_t scratch_floats() const noexcept override { return ring_floats() + lookups_ + ring_; }
+  std::size_t scratch_floats() const noexcept override {
+    return ring_floats() + strip_results() * kLookupOutputs + lookups_ + ring_;
+  }
 
   // Unit = (group, sample, part of the blocks, strip, row), the row running fastest.
   void run(const Frame& frame,
@@ -73,7 +75,8 @@ class LookupConvStep final : public Step {
            int worker) const noexcept override {
     Rows rows;
     rows.tables = frame.scratch_of(worker);
-    rows.offsets = reinterpret_cast<std::int32_t*>(rows.tables + ring_floats());
+    rows.sums = rows.tables + ring_floats();
+    rows.offsets = reinterpret_cast<std::int32_t*>(rows.sums + strip_results() * kLookupOutputs);
     rows.made = rows.offsets + lookups_;
     for (std::size_t unit = begin; unit < end; ++unit) {
       Place at;
@@ -103,7 +106,8 @@ class LookupConvStep final : public Step {
 
   // What a worker keeps from row to row.
   struct Rows {
-    float* tables;          // (ring, columns, tables of a pixel, sums)
+    float* tables;          // (ring, columns, tables of a pixel, sums of a table)
+    float* sums;            // (results, kLookupOutputs)
     std::int32_t* offsets;  // (lookups)
     std::int32_t* made;     // (ring): the row whose tables it holds, counted from the border's
   };
@@ -126,10 +130,12 @@ class LookupConvStep final : public Step {
   std::size_t columns(std::size_t results) const noexcept {
     return (results - 1) * result_step() + size_of((shape_.x.kernel - 1) * shape_.x.dilation) + 1;
   }
-  std::size_t pixel_floats() const noexcept { return pixel_tables_ * kTableSums; }
-  std::size_t row_floats() const noexcept {
-    return columns((size_of(shape_.x.output) + strips_ - 1) / strips_) * pixel_floats();
+  // Columns of results of the widest strip.
+  std::size_t strip_results() const noexcept {
+    return (size_of(shape_.x.output) + strips_ - 1) / strips_;
   }
+  std::size_t pixel_floats() const noexcept { return pixel_tables_ * kTableSums; }
+  std::size_t row_floats() const noexcept { return columns(strip_results()) * pixel_floats(); }
   std::size_t ring_floats() const noexcept { return ring_ * row_floats(); }
   std::size_t strip_bytes() const noexcept { return ring_floats() * sizeof(float); }
 
@@ -195,26 +201,28 @@ class LookupConvStep final : public Step {
     for (std::size_t block = weights.blocks() * at.part / parts_; block < block_end; ++block) {
       const std::size_t channel = at.group * shape_.group_outputs() + block * kLookupOutputs;
       const LookupBlock words = weights.block(block);
-      Finish finish{.outputs = weights.outputs_of(block),
+      for (std::size_t tile = 0; tile < tiles; ++tile) {
+        const float* tables[kLookupRows];
+        const std::size_t first = results * tile / tiles;
+        const std::size_t count = results * (tile + 1) / tiles - first;
+        for (std::size_t r = 0; r < count; ++r) {
+          tables[r] = rows.tables + (first + r) * result_step() * pixel_floats();
+        }
+        frame.kernels->look_up({tables, count, rows.offsets, lookups_},
+                               words,
+                               rows.sums + first * words.width * kWordOutputs);
+      }
+      const std::size_t out = pixel * shape_.out_channels + channel;
+      Finish finish{.count = results,
+                    .outputs = weights.outputs_of(block),
                     .sums_stride = words.width * kWordOutputs,
                     .scale = affine_.scale.data() + channel,
                     .bias = affine_.shift.data() + channel,
                     .stride = shape_.out_channels,
-                    .activation = activation_};
-      for (std::size_t tile = 0; tile < tiles; ++tile) {
-        alignas(64) float sums[kLookupRows * kLookupOutputs];
-        const float* tables[kLookupRows];
-        const std::size_t first = results * tile / tiles;
-        finish.count = results * (tile + 1) / tiles - first;
-        for (std::size_t r = 0; r < finish.count; ++r) {
-          tables[r] = rows.tables + (first + r) * result_step() * pixel_floats();
-        }
-        frame.kernels->look_up({tables, finish.count, rows.offsets, lookups_}, words, sums);
-        const std::size_t out = (pixel + first) * shape_.out_channels + channel;
-        finish.out = frame.write(output_) + out;
-        if (residual_ >= 0) finish.residual = frame.read(residual_) + out;
-        frame.kernels->finish_float(sums, finish);
-      }
+                    .activation = activation_,
+                    .out = frame.write(output_) + out};
+      if (residual_ >= 0) finish.residual = frame.read(residual_) + out;
+      frame.kernels->finish_float(rows.sums, finish);
     }
   }
 

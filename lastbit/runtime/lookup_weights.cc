@@ -1,7 +1,6 @@
 #include "lastbit/runtime/lookup_weights.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
 namespace lastbit {
@@ -15,7 +14,7 @@ std::size_t inputs_of(std::span<const float> levels) noexcept {
   return levels.size() == 3 && levels[1] == 0.0F ? kTernaryInputs : 0;
 }
 
-// The code of weights that are -1, 0 or 1, as LookupBlock has it for table 0.
+// The code of weights that are -1, 0 or 1, as LookupBlock has it.
 std::uint32_t code_of(const int* weights, std::size_t inputs) noexcept {
   for (std::uint32_t i = 0; i < kTableSums; ++i) {
     bool same = true;
@@ -25,7 +24,7 @@ std::uint32_t code_of(const int* weights, std::size_t inputs) noexcept {
       opposite = opposite && weights[j] == -table_weight(inputs, i, j);
     }
     if (same) return i;
-    if (opposite) return i | 0x80000000U;
+    if (opposite) return i | kNegated;
   }
   return 0;
 }
@@ -78,8 +77,8 @@ LookupWeights::LookupWeights(const LowBitTensor& tensor, const WeightOrder& orde
         // Code 1 of ternary weights is 0, and of others both serve for an input that is 0.
         index = index * levels.size() + (input < 0 ? 1 : of_output[input]);
       }
-      lanes[t / kLaneCodes * at.width * kWordOutputs] |=
-          std::rotr(codes[index], static_cast<int>(t % kLaneCodes * kCodeBits));
+      lanes[t / kLaneCodes * at.width * kWordOutputs] |= codes[index]
+                                                         << (t % kLaneCodes * kCodeBits);
     }
   }
 }

@@ -14,9 +14,6 @@ namespace {
 using Vec = float __attribute__((vector_size(kWordBytes)));
 using Word = std::uint32_t __attribute__((vector_size(kWordBytes)));
 
-constexpr Word kSign = Word{} + 0x80000000U;
-constexpr Word kOne = Word{} + 0x3F800000U;  // the bits of 1.0F
-
 inline Vec load(const float* from) noexcept {
   Vec v;
   __builtin_memcpy(&v, from, sizeof(v));
@@ -25,14 +22,19 @@ inline Vec load(const float* from) noexcept {
 
 inline void store(float* to, Vec v) noexcept { __builtin_memcpy(to, &v, sizeof(v)); }
 
-inline Vec look_up(Word codes, Vec table) noexcept {
-  return _mm512_maskz_permutexvar_ps(0xFFFF, reinterpret_cast<__m512i>(codes), table);
-}
+// A table and its negative, as one of twice the size, whose indices are codes.
+struct BothSigns {
+  Vec sums;
+  Vec negated;
 
-inline Word turned(Word codes) noexcept {
-  return reinterpret_cast<Word>(
-      _mm512_maskz_rol_epi32(0xFFFF, reinterpret_cast<__m512i>(codes), kCodeBits));
-}
+  BothSigns(const float* table, Word sign) noexcept
+      : sums(load(table)), negated(reinterpret_cast<Vec>(reinterpret_cast<Word>(sums) ^ sign)) {}
+
+  // Bits of a lane beyond a code are ignored.
+  Vec at(Word codes) const noexcept {
+    return _mm512_permutex2var_ps(sums, reinterpret_cast<__m512i>(codes), negated);
+  }
+};
 
 template <std::size_t Inputs>
 inline void make_table(const float* x, const Vec* weights, float* table) noexcept {
@@ -78,21 +80,21 @@ inline void make_tables(const TableRequest& request) noexcept {
   }
 }
 
-// A negated sum is added as its product with -1. In words of a last column its sign is turned
-// instead: that takes an instruction more, but leaves the units that multiply to the others.
+// One sum in four is added as its product with 1: lookups share a unit with additions, and have
+// another to themselves that multiplies.
 template <std::size_t Rows, std::size_t Width>
 inline void add_lookups(const float* const* rows,
                         const std::int32_t* offsets,
                         std::size_t tables,
                         const std::uint8_t* words,
                         float* out) noexcept {
-  constexpr std::size_t kMultiplied = Width == kLookupWords ? Width - 1 : Width;
   const float* table[Rows];
 #pragma GCC unroll 4
   for (std::size_t r = 0; r < Rows; ++r) table[r] = rows[r];
-  // A constant that the compiler knew would be read from memory in each turn.
-  Word sign = kSign;
-  __asm__("" : "+v"(sign));
+  Word sign = Word{} + 0x80000000U;
+  Vec one = _mm512_set1_ps(1.0F);
+  // The compiler would read known constants from memory in each turn.
+  __asm__("" : "+v"(sign), "+v"(one));
   Vec sums[Rows][Width] = {};
   for (std::size_t k = 0; k < tables;) {
     Word codes[Width];
@@ -106,25 +108,18 @@ inline void add_lookups(const float* const* rows,
 #pragma GCC unroll 1
     for (; k < end; ++k) {
       const std::ptrdiff_t offset = offsets[k];
-      Word factor[Width];
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < kMultiplied; ++v) factor[v] = (codes[v] & sign) | kOne;
 #pragma GCC unroll 4
       for (std::size_t r = 0; r < Rows; ++r) {
-        const Vec of = load(table[r] + offset);
+        const BothSigns both(table[r] + offset, sign);
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Width; ++v) {
-          const Vec found = look_up(codes[v], of);
+          const Vec found = both.at(codes[v]);
           Vec& sum = sums[r][v];
-          if (v < kMultiplied) {
-            sum = _mm512_fmadd_ps(found, reinterpret_cast<Vec>(factor[v]), sum);
-          } else {
-            sum += reinterpret_cast<Vec>(reinterpret_cast<Word>(found) ^ (codes[v] & sign));
-          }
+          sum = v == Width - 1 ? _mm512_fmadd_ps(found, one, sum) : sum + found;
         }
       }
 #pragma GCC unroll 4
-      for (std::size_t v = 0; v < Width; ++v) codes[v] = turned(codes[v]);
+      for (std::size_t v = 0; v < Width; ++v) codes[v] >>= kCodeBits;
     }
   }
 #pragma GCC unroll 4

@@ -17,6 +17,7 @@ inline constexpr std::size_t kTableSums = 16;
 /// Codes in a lane of 32 bits, and the bits of a code.
 inline constexpr std::size_t kLaneCodes = 6;
 inline constexpr unsigned kCodeBits = 5;
+inline constexpr std::uint32_t kNegated = 16;
 /// Words side by side in a block of codes at most, and the results of a tile.
 inline constexpr std::size_t kLookupWords = 4;
 inline constexpr std::size_t kLookupOutputs = kLookupWords * kWordOutputs;
@@ -55,9 +56,9 @@ constexpr std::size_t tables_of(std::size_t count, std::size_t inputs) noexcept 
 
 /// Codes of up to kLookupOutputs neighbouring outputs, in words of 64 bytes.
 ///
-/// A lane of a word holds codes of one output for kLaneCodes successive tables. Turned left by n *
-/// kCodeBits, its lowest four bits are the sum of table n, and its highest bit is set where that
-/// sum is negated. With a width above 1 each word is followed by those of the next outputs for the
+/// A lane of a word holds the codes of one output for kLaneCodes successive tables, the first in
+/// the lowest bits. The lowest four bits of a code are the sum, and kNegated is set where it is
+/// negated. With a width above 1 each word is followed by those of the next outputs for the
 /// same tables.
 struct LookupBlock {
   const std::uint8_t* words = nullptr;  ///< Aligned to kWordBytes.
