@@ -16,6 +16,7 @@ constexpr std::size_t kTileSums = 8;
 constexpr std::size_t kTileVectors = 2;
 constexpr bool kFewRegisters = false;
 constexpr bool kFewSizes = false;
+constexpr int kFewestBits = 4;
 constexpr __mmask16 kAll = 0xFFFF;
 
 inline __mmask16 mask_of(std::size_t count) noexcept {
