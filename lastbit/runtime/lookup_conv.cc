@@ -242,16 +242,12 @@ class LookupConvStep final : public Step {
   std::size_t parts_ = 1;
 };
 
-// Whether tables take less time than products: a table is made in about three cycles and looked up
-// in 0.9, and a vector of products takes half a cycle.
-bool pays(const ConvShape& shape, std::size_t inputs) {
-  const auto tables = static_cast<double>(tables_of(shape.group_inputs(), inputs));
-  const double words =
-      static_cast<double>((shape.group_outputs() + kWordOutputs - 1) / kWordOutputs);
-  double uses = words * static_cast<double>(shape.y.kernel * shape.x.kernel);
-  if (shape.x.kernel > 1) uses /= static_cast<double>(shape.x.stride);
-  if (shape.y.kernel > 1) uses /= static_cast<double>(shape.y.stride);
-  return tables * (0.9 * uses + 3.0) < 0.5 * uses * static_cast<double>(shape.group_inputs());
+// Windows that a table is part of, about.
+double windows_of(const ConvShape& shape) {
+  auto windows = static_cast<double>(shape.y.kernel * shape.x.kernel);
+  if (shape.x.kernel > 1) windows /= static_cast<double>(shape.x.stride);
+  if (shape.y.kernel > 1) windows /= static_cast<double>(shape.y.stride);
+  return windows;
 }
 
 }  // namespace
@@ -265,7 +261,10 @@ bool make_lookup_conv(const StepRequest& request, const ConvShape& shape) {
       .output_step = static_cast<std::size_t>(element_count(operand.shape) / operand.shape[0]),
       .inputs = {}};
   const std::size_t inputs = lookup_inputs(*operand.constant, order);
-  if (inputs == 0 || !pays(shape, inputs)) return false;
+  if (inputs == 0 ||
+      !lookup_pays(shape.group_inputs(), inputs, shape.group_outputs(), windows_of(shape))) {
+    return false;
+  }
 
   const std::size_t taps = size_of(shape.y.kernel * shape.x.kernel);
   for (std::size_t tap = 0; tap < taps; ++tap) {

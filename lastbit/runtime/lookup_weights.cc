@@ -54,6 +54,18 @@ std::size_t lookup_inputs(const Initializer& constant, const WeightOrder& order)
   return inputs_of(lowbit->codebook.levels());
 }
 
+bool lookup_pays(std::size_t count,
+                 std::size_t inputs,
+                 std::size_t outputs,
+                 double windows) noexcept {
+  // In cycles, for a word of outputs where that is meant: a table takes three to be made and 0.8 to
+  // be looked up, a product half a cycle.
+  const auto words = static_cast<double>((outputs + kWordOutputs - 1) / kWordOutputs);
+  const auto tables = static_cast<double>(tables_of(count, inputs));
+  return tables * (0.8 * words * windows + 3.0) <
+         0.5 * words * windows * static_cast<double>(count);
+}
+
 LookupWeights::LookupWeights(const LowBitTensor& tensor, const WeightOrder& order) {
   const std::span<const float> levels = tensor.codebook.levels();
   const std::size_t inputs = inputs_of(levels);

@@ -15,6 +15,13 @@ namespace lastbit {
 /// a, and a scale for all or one an output. 0 for all others.
 std::size_t lookup_inputs(const Initializer& constant, const WeightOrder& order);
 
+/// Whether lookup takes less time than products, for `count` inputs whose tables serve `outputs`
+/// outputs in as many windows.
+bool lookup_pays(std::size_t count,
+                 std::size_t inputs,
+                 std::size_t outputs,
+                 double windows) noexcept;
+
 /// Constant weights as kernels that look sums up read them.
 class LookupWeights {
  public:

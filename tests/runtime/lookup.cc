@@ -210,5 +210,52 @@ TEST(LookupConv, CutsPlanesWhoseTablesAreLarge) {
   expect_agreement(quantized(graph, "ternary/tensor"), random);
 }
 
+// Rows and columns that fill tiles and blocks, and that do not.
+Graph random_matrix(Random& random, const Shape& input, std::int64_t outputs) {
+  Graph graph = single(input, {});
+  const bool by_rows = random.below(2) == 0;
+  const std::int64_t depth = input.back();
+  add_random(graph, "w", by_rows ? Shape{outputs, depth} : Shape{depth, outputs}, random);
+  add_random(graph, "b", {outputs}, random);
+  graph.nodes = {node("Gemm",
+                      {"x", "w", "b"},
+                      {{"alpha", 0.5F}, {"transB", std::int64_t{by_rows ? 1 : 0}}},
+                      "h"),
+                 node("Relu", {"h"})};
+  return graph;
+}
+
+TEST(LookupProduct, AgreesOnRandomMatrices) {
+  Random random(7);
+  for (int round = 0; round < 80; ++round) {
+    const Shape input = {1 + below(random, 9) * below(random, 2), 6 + below(random, 400)};
+    const Graph graph = quantized(random_matrix(random, input, 33 + below(random, 300)),
+                                  kSets[round % 2 == 0 ? 0 : 2]);
+    SCOPED_TRACE(testing::Message() << "round " << round << ", " << to_string(input));
+    expect_agreement(graph, random);
+  }
+}
+
+// Some rows by the kernel of vectors and some by tiles; the first matrix in several parts.
+TEST(LookupProduct, GivesEachRowTheSameWithAnyNumberOfRowsAndThreads) {
+  Random random(8);
+  Graph graph = random_matrix(random, {70, 360}, 300);
+  graph = quantized(graph, "ternary/tensor");
+  Session many(graph);
+  const auto inputs = reference::random_inputs(many, random);
+  const auto expected = reference::run(many, inputs);
+  for (const int threads : {2, 3}) {
+    Session session(graph, {.threads = threads});
+    EXPECT_EQ(reference::run(session, inputs), expected) << threads << " threads";
+  }
+  graph.inputs = {reference::value("x", {1, 360})};
+  Session one(graph);
+  for (std::size_t row = 0; row < 70; ++row) {
+    const auto x = inputs[0].begin() + static_cast<std::ptrdiff_t>(row * 360);
+    const auto y = expected[0].begin() + static_cast<std::ptrdiff_t>(row * 300);
+    ASSERT_EQ(reference::run(one, {{x, x + 360}})[0], std::vector<float>(y, y + 300)) << row;
+  }
+}
+
 }  // namespace
 }  // namespace lastbit

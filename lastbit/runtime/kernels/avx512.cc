@@ -101,6 +101,7 @@ const KernelSet& avx512_kernels() noexcept {
       .vector_float = any_vector_float,
       .make_tables = avx512_make_tables,
       .look_up = avx512_look_up,
+      .look_up_vector = avx512_look_up_vector,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .range = range,

@@ -12,6 +12,9 @@ namespace lastbit {
 namespace {
 
 using Vec = float __attribute__((vector_size(kWordBytes)));
+// Bytes that are fetched before they are needed, where words are read once.
+constexpr std::size_t kAhead = 2048;
+
 using Word = std::uint32_t __attribute__((vector_size(kWordBytes)));
 
 inline Vec load(const float* from) noexcept {
@@ -145,7 +148,65 @@ inline void add_rows(const Tile<float>& tile, const std::uint8_t* words, float* 
   }
 }
 
+// `count` tables, at most as many as there are codes in a lane, for the words of two blocks.
+inline void add_word(const float* tables,
+                     std::size_t count,
+                     const std::uint8_t* const* words,
+                     Word sign,
+                     Vec one,
+                     Vec (*sums)[kLookupWords]) noexcept {
+  Word codes[kVectorBlocks][kLookupWords];
+#pragma GCC unroll 2
+  for (std::size_t b = 0; b < kVectorBlocks; ++b) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kLookupWords; ++v) {
+      __builtin_memcpy(&codes[b][v], words[b] + v * kWordBytes, kWordBytes);
+      __builtin_prefetch(words[b] + v * kWordBytes + kAhead);
+    }
+  }
+#pragma GCC unroll 6
+  for (std::size_t n = 0; n < kLaneCodes; ++n) {
+    if (n >= count) return;
+    const BothSigns both(tables + n * kTableSums, sign);
+#pragma GCC unroll 2
+    for (std::size_t b = 0; b < kVectorBlocks; ++b) {
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < kLookupWords; ++v) {
+        const Vec found = both.at(codes[b][v] >> static_cast<unsigned>(n * kCodeBits));
+        Vec& sum = sums[b][v];
+        sum = v == kLookupWords - 1 ? _mm512_fmadd_ps(found, one, sum) : sum + found;
+      }
+    }
+  }
+}
+
 }  // namespace
+
+void avx512_look_up_vector(const float* tables,
+                           std::size_t count,
+                           const std::uint8_t* words,
+                           float* out) noexcept {
+  const std::size_t stride = lookup_bytes(count, kLookupWords);
+  Word sign = Word{} + 0x80000000U;
+  Vec one = _mm512_set1_ps(1.0F);
+  __asm__("" : "+v"(sign), "+v"(one));
+  Vec sums[kVectorBlocks][kLookupWords] = {};
+  const std::uint8_t* of_block[kVectorBlocks] = {words, words + stride};
+  std::size_t k = 0;
+  for (; k + kLaneCodes <= count; k += kLaneCodes) {
+    add_word(tables + k * kTableSums, kLaneCodes, of_block, sign, one, sums);
+    of_block[0] += kLookupWords * kWordBytes;
+    of_block[1] += kLookupWords * kWordBytes;
+  }
+  if (k < count) add_word(tables + k * kTableSums, count - k, of_block, sign, one, sums);
+#pragma GCC unroll 2
+  for (std::size_t b = 0; b < kVectorBlocks; ++b) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kLookupWords; ++v) {
+      store(out + (b * kLookupWords + v) * kWordOutputs, sums[b][v]);
+    }
+  }
+}
 
 void avx512_make_tables(const TableRequest& request) noexcept {
   if (request.inputs == kBinaryInputs) return make_tables<kBinaryInputs>(request);

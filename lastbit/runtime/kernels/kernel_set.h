@@ -63,6 +63,13 @@ struct KernelSet {
                   const LookupBlock& weights,
                   float* out) noexcept = nullptr;
 
+  /// The same for one row, whose tables follow each other, and kVectorBlocks blocks of
+  /// kLookupWords words that follow each other. Null as `make_tables` is.
+  void (*look_up_vector)(const float* tables,
+                         std::size_t count,
+                         const std::uint8_t* words,
+                         float* out) noexcept = nullptr;
+
   /// `finish` with sums of floats, which may lie where `out` lies.
   void (*finish_float)(const float* sums, const Finish& finish) noexcept;
 

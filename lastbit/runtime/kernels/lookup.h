@@ -22,6 +22,8 @@ inline constexpr std::uint32_t kNegated = 16;
 inline constexpr std::size_t kLookupWords = 4;
 inline constexpr std::size_t kLookupOutputs = kLookupWords * kWordOutputs;
 inline constexpr std::size_t kLookupRows = 4;
+/// Blocks that a kernel of vectors takes at once.
+inline constexpr std::size_t kVectorBlocks = 2;
 
 /// Inputs that share a table: of weights -1, 0 and 1, or of weights -1 and 1.
 inline constexpr std::size_t kTernaryInputs = 3;

@@ -20,6 +20,7 @@ using VectorInt8 = void(const std::int8_t*,
 using VectorFloat =
     void(const float*, std::size_t, const WeightBlock&, std::size_t, float*) noexcept;
 using MakeTables = void(const TableRequest&) noexcept;
+using LookUpVector = void(const float*, std::size_t, const std::uint8_t*, float*) noexcept;
 using LookUp = void(const Tile<float>&, const LookupBlock&, float*) noexcept;
 
 /// Integer products by additions and shifts alone; else as the baseline.
@@ -41,6 +42,7 @@ VectorInt8 avx512vnni_vector;
 VectorFloat avx512_few_bits;
 MakeTables avx512_make_tables;
 LookUp avx512_look_up;
+LookUpVector avx512_look_up_vector;
 #endif
 
 #if defined(__aarch64__)
