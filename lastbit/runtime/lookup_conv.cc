@@ -16,6 +16,8 @@ std::size_t size_of(std::ptrdiff_t size) { return static_cast<std::size_t>(size)
 
 // Of the tables that a worker keeps, which are best found in the second-level cache.
 constexpr std::size_t kTableBytes = std::size_t{448} << 10U;
+// Those of one window at most.
+constexpr double kWindowBytes = 4 << 20;
 // Columns that a strip has at least where it is cut for the number of threads.
 constexpr std::size_t kStrip = 16;
 // Units that a thread should have at least.
@@ -43,7 +45,7 @@ class LookupConvStep final : public Step {
         lookups_(size_of(shape.y.kernel * shape.x.kernel) * pixel_tables_) {
     const std::size_t width = size_of(shape.x.output);
     const auto threads = static_cast<std::size_t>(request.plan->options().threads);
-    while (strips_ < width && strip_bytes() > kTableBytes) ++strips_;
+    while (strip_results() > kLookupRows && strip_bytes() > kTableBytes) ++strips_;
     if (threads == 1) return;
     while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
     parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.front().blocks()) : 1;
@@ -242,6 +244,14 @@ class LookupConvStep final : public Step {
   std::size_t parts_ = 1;
 };
 
+// Of the tables of one window, and of what lies between its elements.
+double window_bytes(const ConvShape& shape, std::size_t inputs) {
+  const std::ptrdiff_t height = (shape.y.kernel - 1) * shape.y.dilation + 1;
+  const std::ptrdiff_t width = (shape.x.kernel - 1) * shape.x.dilation + 1;
+  return static_cast<double>(height) * static_cast<double>(width) *
+         static_cast<double>(tables_of(shape.group_inputs(), inputs) * kTableSums * sizeof(float));
+}
+
 // Windows that a table is part of, about.
 double windows_of(const ConvShape& shape) {
   auto windows = static_cast<double>(shape.y.kernel * shape.x.kernel);
@@ -262,7 +272,8 @@ bool make_lookup_conv(const StepRequest& request, const ConvShape& shape) {
       .inputs = {}};
   const std::size_t inputs = lookup_inputs(*operand.constant, order);
   if (inputs == 0 ||
-      !lookup_pays(shape.group_inputs(), inputs, shape.group_outputs(), windows_of(shape))) {
+      !lookup_pays(shape.group_inputs(), inputs, shape.group_outputs(), windows_of(shape)) ||
+      window_bytes(shape, inputs) > kWindowBytes) {
     return false;
   }
 
