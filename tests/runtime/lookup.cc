@@ -238,22 +238,23 @@ TEST(LookupProduct, AgreesOnRandomMatrices) {
 
 // Some rows by the kernel of vectors and some by tiles; the first matrix in several parts.
 TEST(LookupProduct, GivesEachRowTheSameWithAnyNumberOfRowsAndThreads) {
-  Random random(8);
-  Graph graph = random_matrix(random, {70, 360}, 300);
-  graph = quantized(graph, "ternary/tensor");
-  Session many(graph);
-  const auto inputs = reference::random_inputs(many, random);
-  const auto expected = reference::run(many, inputs);
-  for (const int threads : {2, 3}) {
-    Session session(graph, {.threads = threads});
-    EXPECT_EQ(reference::run(session, inputs), expected) << threads << " threads";
-  }
-  graph.inputs = {reference::value("x", {1, 360})};
-  Session one(graph);
-  for (std::size_t row = 0; row < 70; ++row) {
-    const auto x = inputs[0].begin() + static_cast<std::ptrdiff_t>(row * 360);
-    const auto y = expected[0].begin() + static_cast<std::ptrdiff_t>(row * 300);
-    ASSERT_EQ(reference::run(one, {{x, x + 360}})[0], std::vector<float>(y, y + 300)) << row;
+  for (const KernelSet* set : sets_with_lookup()) {
+    Random random(8);
+    Graph graph = quantized(random_matrix(random, {70, 360}, 300), "ternary/tensor");
+    Session many(graph, {.kernels = set->name});
+    const auto inputs = reference::random_inputs(many, random);
+    const auto expected = reference::run(many, inputs);
+    for (const int threads : {2, 3}) {
+      Session session(graph, {.threads = threads, .kernels = set->name});
+      EXPECT_EQ(reference::run(session, inputs), expected) << threads << " threads";
+    }
+    graph.inputs = {reference::value("x", {1, 360})};
+    Session one(graph, {.kernels = set->name});
+    for (std::size_t row = 0; row < 70; ++row) {
+      const auto x = inputs[0].begin() + static_cast<std::ptrdiff_t>(row * 360);
+      const auto y = expected[0].begin() + static_cast<std::ptrdiff_t>(row * 300);
+      ASSERT_EQ(reference::run(one, {{x, x + 360}})[0], std::vector<float>(y, y + 300)) << row;
+    }
   }
 }
 
