@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kVectorRows = 2;
 
 // Blocks that a kernel of vectors takes at once, to have enough sums under way.
-constexpr std::size_t kVectorBlocks = 8;
+constexpr std::size_t kVectorRun = 8;
 
 // A summand that is no bias: computed, or different in each row.
 struct Addend {
@@ -76,7 +76,7 @@ class LinearStep final : public Step {
     for (std::size_t block = begin; block < end;) {
       std::size_t blocks = 1;
       if (by_vectors()) {
-        while (block + blocks < end && blocks < kVectorBlocks &&
+        while (block + blocks < end && blocks < kVectorRun &&
                weights_.block(block + blocks).width == weights_.block(block).width) {
           ++blocks;
         }
@@ -120,8 +120,8 @@ class LinearStep final : public Step {
                        std::size_t block,
                        std::size_t blocks,
                        std::size_t row) const noexcept {
-    alignas(64) float floats[kVectorBlocks * kBlockOutputs];
-    alignas(64) std::int32_t integers[kVectorBlocks * kBlockOutputs];
+    alignas(64) float floats[kVectorRun * kBlockOutputs];
+    alignas(64) std::int32_t integers[kVectorRun * kBlockOutputs];
     const WeightBlock words = weights_.block(block);
     if (input_.scales < 0) {
       const float* x = frame.read(input_.slot) + row * input_.layout.stored;
@@ -286,6 +286,7 @@ void add_product(const StepRequest& request,
                  std::span<const float> bias,
                  const Addend& addend) {
   const bool int8 = request.plan->options().activations == Activations::kInt8;
+  if (!int8 && addend.slot < 0 && make_lookup_product(request, order, layout, alpha, bias)) return;
   ProductWeights weights(*request.inputs[1].constant, order, int8);
   layout.stored = order.inputs.size();
   const LinearInput input = prepare_rows(request, weights, layout, int8 && weights.integers());

@@ -10,6 +10,8 @@
 namespace lastbit {
 
 struct ConvShape;
+struct RowsLayout;
+struct WeightOrder;
 
 /// Adds an operator's steps to the plan.
 using MakeSteps = void (*)(const StepRequest& request);
@@ -49,6 +51,16 @@ Shape shape_in_memory(const Operand& operand);
 
 /// Adds the step that turns a value from one layout into the other.
 void add_relayout(PlanBuilder& plan, const Operand& from, int to);
+
+/// Adds a convolution by lookup, where the kernels have that and it pays. Returns whether it did.
+bool make_lookup_conv(const StepRequest& request, const ConvShape& shape);
+
+/// The same for the product with a constant matrix of these elements.
+bool make_lookup_product(const StepRequest& request,
+                         const WeightOrder& matrix,
+                         const RowsLayout& layout,
+                         float alpha,
+                         std::span<const float> bias);
 
 // The factories, by file.
 void make_activation(const StepRequest& request);                         // elementwise

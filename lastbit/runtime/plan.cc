@@ -32,11 +32,11 @@ bool layouts_agree(const Shape& shape) {
 
 class Planner {
  public:
-  Planner(const Graph& graph, const SessionOptions& options)
+  Planner(const Graph& graph, const SessionOptions& options, const KernelSet& kernels)
       : graph_(graph),
         types_(infer_shapes(graph, options.batch)),
         fusion_(graph, types_),
-        plan_(options),
+        plan_(options, kernels),
         preparations_(plan_) {}
 
   std::shared_ptr<const Plan> run() {
@@ -292,8 +292,10 @@ class Planner {
 
 }  // namespace
 
-std::shared_ptr<const Plan> make_plan(const Graph& graph, const SessionOptions& options) {
-  return Planner(graph, options).run();
+std::shared_ptr<const Plan> make_plan(const Graph& graph,
+                                      const SessionOptions& options,
+                                      const KernelSet& kernels) {
+  return Planner(graph, options, kernels).run();
 }
 
 }  // namespace lastbit

@@ -40,7 +40,10 @@ struct Plan {
   std::vector<Tensor> kept;  // owns `constants`
 };
 
+/// @param kernels  what the steps will run with; a forked session keeps them.
 /// @throws InputError naming node and operator for what the runtime cannot run.
-std::shared_ptr<const Plan> make_plan(const Graph& graph, const SessionOptions& options);
+std::shared_ptr<const Plan> make_plan(const Graph& graph,
+                                      const SessionOptions& options,
+                                      const KernelSet& kernels);
 
 }  // namespace lastbit

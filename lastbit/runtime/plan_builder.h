@@ -16,11 +16,14 @@ namespace lastbit {
 /// Collects the slots and steps of a plan, then places the slots in memory.
 class PlanBuilder {
  public:
-  explicit PlanBuilder(const SessionOptions& options) : options_(options) {
+  PlanBuilder(const SessionOptions& options, const KernelSet& kernels)
+      : options_(options), kernels_(&kernels) {
     plan_.activations = options.activations;
   }
 
   const SessionOptions& options() const noexcept { return options_; }
+  /// What the steps will run with.
+  const KernelSet& kernels() const noexcept { return *kernels_; }
 
   /// A slot that the caller of `run` fills.
   int add_input(Port port);
@@ -49,6 +52,7 @@ class PlanBuilder {
   void use(int slot, std::size_t step);
 
   SessionOptions options_;
+  const KernelSet* kernels_;
   std::map<const Initializer*, int> constants_;
   std::string node_name_;
   std::string node_op_;

@@ -13,20 +13,6 @@ namespace {
 constexpr std::size_t kTable = 16;  // levels of codes of up to 4 bits
 constexpr std::size_t kMostCodes = 256;
 
-// One scale for all, or one an output: the only axis of the scale above 1 is then as long as there
-// are outputs, and its elements are as far apart as the outputs are.
-bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order) {
-  if (tensor.scales.size() == 1) return true;
-  if (tensor.group != 0 || tensor.scale_shape.size() != tensor.shape.size()) return false;
-  std::size_t step = 1;
-  for (std::size_t axis = tensor.shape.size(); axis-- > 0;) {
-    const auto size = static_cast<std::size_t>(tensor.shape[axis]);
-    if (tensor.scale_shape[axis] > 1) return step == order.output_step && size > 1;
-    step *= size;
-  }
-  return false;
-}
-
 // Bits of a field that holds each code below `codes`.
 int field_bits(std::size_t codes) noexcept {
   if (codes <= 2) return 1;
@@ -48,6 +34,24 @@ int integer_of_largest(std::span<const float> levels, float largest, int most) {
 }
 
 }  // namespace
+
+bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order) {
+  if (tensor.scales.size() == 1) return true;
+  if (tensor.group != 0 || tensor.scale_shape.size() != tensor.shape.size()) return false;
+  std::size_t step = 1;
+  for (std::size_t axis = tensor.shape.size(); axis-- > 0;) {
+    const auto size = static_cast<std::size_t>(tensor.shape[axis]);
+    // As many scales as outputs, as far apart.
+    if (tensor.scale_shape[axis] > 1) return step == order.output_step && size > 1;
+    step *= size;
+  }
+  return false;
+}
+
+float output_scale(const LowBitTensor& tensor, const WeightOrder& order, std::size_t output) {
+  const std::size_t channel = order.first / order.output_step + output;
+  return tensor.scales[tensor.scales.size() == 1 ? 0 : channel % tensor.scales.size()];
+}
 
 ProductWeights::ProductWeights(const Initializer& constant,
                                const WeightOrder& order,
@@ -139,11 +143,7 @@ void ProductWeights::keep_codes(const LowBitTensor& tensor,
   }
   levels_.assign(table_.size(), 0);
   find_integers(levels);
-  for (std::size_t o = 0; o < outputs(); ++o) {
-    scales_[o] = tensor.scales[tensor.scales.size() == 1
-                                   ? 0
-                                   : (order.first / order.output_step + o) % tensor.scales.size()];
-  }
+  for (std::size_t o = 0; o < outputs(); ++o) scales_[o] = output_scale(tensor, order, o);
 
   check_lowbit(tensor);
   for_integers = for_integers && integers_;

@@ -11,6 +11,11 @@
 
 namespace lastbit {
 
+/// Whether a tensor has one scale for all, or one an output.
+bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order);
+/// The scale of an output, if so.
+float output_scale(const LowBitTensor& tensor, const WeightOrder& order, std::size_t output);
+
 /// Constant weights as kernels read them: codes in words where they are low-bit, else floats.
 class ProductWeights {
  public:

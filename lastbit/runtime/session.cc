@@ -153,7 +153,7 @@ Session::Session(const Graph& graph, const SessionOptions& options) {
         "[runtime] the number of threads is ", options.threads, ", expected 1 to ", kMostThreads));
   }
   const KernelSet& kernels = find_kernels(options.kernels);
-  impl_ = std::make_unique<Impl>(make_plan(graph, options), options.threads, kernels);
+  impl_ = std::make_unique<Impl>(make_plan(graph, options, kernels), options.threads, kernels);
 }
 
 Session Session::fork() const { return Session(impl_->fork()); }

@@ -37,7 +37,8 @@ struct Port {
 /// A step of a run: an operator with what it takes along, or what makes its input ready.
 struct StepInfo {
   std::string node;
-  std::string kind;       ///< The operator, or "relayout", "pad", "range" or "quantize".
+  std::string kind;       ///< The operator, or "relayout", "pad", "tables", "range" or
+                          ///< "quantize".
   double products = 0.0;  ///< Multiplications by weights.
   std::size_t weight_bytes = 0;
   std::size_t value_bytes = 0;  ///< Of the buffers that it reads or writes.

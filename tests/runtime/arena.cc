@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/random.h"
+#include "lastbit/runtime/kernels/kernel_set.h"
 #include "lastbit/runtime/plan.h"
 #include "lastbit/zoo/zoo.h"
 #include "small_zoo.h"
@@ -77,7 +78,8 @@ TEST(Arena, ReachesTheLowerBoundForTheZoo) {
   for (const Architecture& architecture : architectures()) {
     for (const std::int64_t batch : {1, 100}) {
       const ZooOptions options = reference::small_zoo(architecture.name);
-      const auto plan = make_plan(make_network(architecture.name, options), {.batch = batch});
+      const auto plan = make_plan(
+          make_network(architecture.name, options), {.batch = batch}, *runnable_kernels().front());
       EXPECT_EQ(plan->arena_bytes, lower_bound(plan->lifetimes)) << architecture.name;
     }
   }

@@ -16,6 +16,7 @@ constexpr std::size_t kTileSums = 4;
 constexpr std::size_t kTileVectors = 2;
 constexpr bool kFewRegisters = true;
 constexpr bool kFewSizes = false;
+constexpr int kFewestBits = 2;
 
 inline __m256i mask_of(std::size_t count) noexcept {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -16,6 +16,7 @@ constexpr std::size_t kTileSums = 8;
 constexpr std::size_t kTileVectors = 2;
 constexpr bool kFewRegisters = false;
 constexpr bool kFewSizes = false;
+constexpr int kFewestBits = 4;
 constexpr __mmask16 kAll = 0xFFFF;
 
 inline __mmask16 mask_of(std::size_t count) noexcept {
@@ -98,6 +99,9 @@ const KernelSet& avx512_kernels() noexcept {
       .tile_float = tile_float,
       .vector_int8 = avx2_vector_int8,
       .vector_float = any_vector_float,
+      .make_tables = avx512_make_tables,
+      .look_up = avx512_look_up,
+      .look_up_vector = avx512_look_up_vector,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,

@@ -13,6 +13,7 @@ constexpr std::size_t kTileSums = 4;
 constexpr std::size_t kTileVectors = 2;
 constexpr bool kFewRegisters = true;
 constexpr bool kFewSizes = true;
+constexpr int kFewestBits = 4;
 
 inline Vec splat(float x) noexcept { return x - Vec{}; }
 inline Vec multiply_add(Vec a, Vec b, Vec c) noexcept { return a * b + c; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lastbit/runtime/kernels/lookup.h"
 #include "lastbit/runtime/kernels/product.h"
 
 namespace lastbit {
@@ -51,6 +52,23 @@ struct KernelSet {
                        const WeightBlock& weights,
                        std::size_t blocks,
                        float* out) noexcept;
+
+  /// Makes tables for `look_up`. Null, as `look_up` then, in sets that are faster with products.
+  void (*make_tables)(const TableRequest& request) noexcept = nullptr;
+
+  /// out[r * 16 * width + o] = sum over k of what the code (o, k) takes of the table that begins at
+  /// rows[r] + offsets[k], k in order; `groups` counts tables, and there are up to kLookupRows
+  /// rows.
+  void (*look_up)(const Tile<float>& tile,
+                  const LookupBlock& weights,
+                  float* out) noexcept = nullptr;
+
+  /// The same for one row, whose tables follow each other, and kVectorBlocks blocks of
+  /// kLookupWords words that follow each other. Null as `make_tables` is.
+  void (*look_up_vector)(const float* tables,
+                         std::size_t count,
+                         const std::uint8_t* words,
+                         float* out) noexcept = nullptr;
 
   /// `finish` with sums of floats, which may lie where `out` lies.
   void (*finish_float)(const float* sums, const Finish& finish) noexcept;

@@ -67,7 +67,7 @@ struct Tile {
 /// out[r * stride + o] = activation(scale[o] * sum + bias[o] + residual[r * stride + o]).
 struct Finish {
   std::size_t count = 0;
-  std::size_t outputs = 0;  ///< 1 to kBlockOutputs
+  std::size_t outputs = 0;
   std::size_t sums_stride = 0;
   const float* scale = nullptr;     ///< (outputs)
   const float* bias = nullptr;      ///< (outputs)

@@ -6,6 +6,7 @@
 //   kFewRegisters                 whether there are 16 of them;
 //   kFewSizes                     whether rows beyond whole tiles are taken one by one, which saves
 //                                 code;
+//   kFewestBits                   fields of fewer bits are read as if they had so many;
 //   load_part, store_part         vectors of which only the first few lanes are touched;
 //   multiply_add                  a * b + c, said outright, since compilers fuse some products and
 //                                 not others, and bits must not depend on the tile;
@@ -33,6 +34,7 @@ constexpr std::size_t kWordVectors = kWordOutputs / kLanes;
 template <int Bits, std::size_t Vectors>
 struct CodeReader {
   static constexpr bool kSlow = Bits == 8;
+  static constexpr bool kRare = true;
   const std::uint8_t* at;
   std::size_t stride;
   std::size_t fields;
@@ -66,6 +68,7 @@ struct CodeReader {
 template <std::size_t Vectors>
 struct FloatReader {
   static constexpr bool kSlow = false;
+  static constexpr bool kRare = false;
   const float* at;
   std::size_t stride;
   std::size_t fields = 1;
@@ -124,6 +127,15 @@ inline void float_sums(const Input* const* rows,
   }
 }
 
+// Whether sums of so many rows have code of their own. Convolutions are cut into tiles of kTileRows
+// and one less; for weights that are rare, other sizes are not worth it.
+template <typename Reader>
+constexpr bool has_size(std::size_t rows) noexcept {
+  if (rows == 1 || rows == kTileSums) return true;
+  if (kFewSizes || Reader::kSlow || rows > kTileSums) return false;
+  return !Reader::kRare || rows == kTileSums - 1;
+}
+
 template <std::size_t Vectors, typename Input, typename Reader>
 inline void float_rows(const Tile<Input>& tile,
                        std::size_t row,
@@ -132,28 +144,37 @@ inline void float_rows(const Tile<Input>& tile,
                        float* out,
                        std::size_t stride) noexcept {
   const Input* const* x = tile.rows + row;
-  if constexpr (kFewSizes || Reader::kSlow) {
-    return rows == kTileSums
-               ? float_sums<kTileSums, Vectors>(x, tile.offsets, tile.groups, weights, out, stride)
-               : float_sums<1, Vectors>(x, tile.offsets, tile.groups, weights, out, stride);
-  } else {
-    switch (rows) {
-#define LASTBIT_CASE(count)                                              \
-  case count:                                                            \
-    return float_sums<(count < kTileSums ? count : kTileSums), Vectors>( \
-        x, tile.offsets, tile.groups, weights, out, stride);
-      LASTBIT_CASE(1)
-      LASTBIT_CASE(2)
-      LASTBIT_CASE(3)
-      LASTBIT_CASE(4)
-      LASTBIT_CASE(5)
-      LASTBIT_CASE(6)
-      LASTBIT_CASE(7)
-      LASTBIT_CASE(8)
+  switch (rows) {
+#define LASTBIT_CASE(count)                                                                  \
+  case count:                                                                                \
+    if constexpr (has_size<Reader>(count)) {                                                 \
+      return float_sums<count, Vectors>(x, tile.offsets, tile.groups, weights, out, stride); \
+    }                                                                                        \
+    break;
+    LASTBIT_CASE(1)
+    LASTBIT_CASE(2)
+    LASTBIT_CASE(3)
+    LASTBIT_CASE(4)
+    LASTBIT_CASE(5)
+    LASTBIT_CASE(6)
+    LASTBIT_CASE(7)
+    LASTBIT_CASE(8)
 #undef LASTBIT_CASE
-      default:
-        return;
-    }
+    default:
+      break;
+  }
+}
+
+// All rows, with one kind of weights.
+template <std::size_t Vectors, typename Input, typename Reader>
+inline void float_tiles(const Tile<Input>& tile,
+                        const Reader& weights,
+                        float* out,
+                        std::size_t stride) noexcept {
+  for (std::size_t row = 0, rows = 0; row < tile.count; row += rows) {
+    const std::size_t rest = tile.count - row;
+    rows = rest >= kTileSums ? kTileSums : has_size<Reader>(rest) ? rest : 1;
+    float_rows<Vectors>(tile, row, rows, weights, out + row * stride, stride);
   }
 }
 
@@ -163,20 +184,15 @@ inline void float_columns(const Tile<Input>& tile,
                           std::size_t vector,
                           float* out,
                           std::size_t stride) noexcept {
-  const bool few = kFewSizes || (w.words != nullptr && w.bits == 8);
-  for (std::size_t row = 0, rows = 0; row < tile.count; row += rows) {
-    const std::size_t rest = tile.count - row;
-    rows = rest >= kTileSums ? kTileSums : few ? 1 : rest;
-    float* const to = out + row * stride + vector * kLanes;
-    if (w.words == nullptr) {
-      float_rows<Vectors>(tile, row, rows, FloatReader<Vectors>(w, vector), to, stride);
-    } else if (w.bits == 8) {
-      float_rows<Vectors>(tile, row, rows, CodeReader<8, Vectors>(w, vector), to, stride);
-    } else if (w.bits == 4) {
-      float_rows<Vectors>(tile, row, rows, CodeReader<4, Vectors>(w, vector), to, stride);
-    } else {
-      float_rows<Vectors>(tile, row, rows, CodeReader<2, Vectors>(w, vector), to, stride);
-    }
+  float* const to = out + vector * kLanes;
+  if (w.words == nullptr) {
+    float_tiles<Vectors>(tile, FloatReader<Vectors>(w, vector), to, stride);
+  } else if (w.bits == 8) {
+    float_tiles<Vectors>(tile, CodeReader<8, Vectors>(w, vector), to, stride);
+  } else if (w.bits == 4 || kFewestBits == 4) {
+    float_tiles<Vectors>(tile, CodeReader<4, Vectors>(w, vector), to, stride);
+  } else {
+    float_tiles<Vectors>(tile, CodeReader<kFewestBits, Vectors>(w, vector), to, stride);
   }
 }
 
@@ -234,10 +250,10 @@ inline void vector_column(const Input* x,
     vector_sums<Vectors>(x, groups, FloatReader<Vectors>(w, vector), out);
   } else if (w.bits == 8) {
     vector_sums<Vectors>(x, groups, CodeReader<8, Vectors>(w, vector), out);
-  } else if (w.bits == 4) {
+  } else if (w.bits == 4 || kFewestBits == 4) {
     vector_sums<Vectors>(x, groups, CodeReader<4, Vectors>(w, vector), out);
   } else {
-    vector_sums<Vectors>(x, groups, CodeReader<2, Vectors>(w, vector), out);
+    vector_sums<Vectors>(x, groups, CodeReader<kFewestBits, Vectors>(w, vector), out);
   }
 }
 

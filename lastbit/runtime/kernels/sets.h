@@ -9,7 +9,7 @@ namespace lastbit {
 /// Vectors of four floats, which every processor in use has.
 const KernelSet& baseline_kernels() noexcept;
 
-/// KernelSet::tile_int8, vector_int8 and vector_float.
+/// The types of parts of KernelSet.
 using TileInt8 = void(const Tile<std::uint8_t>&, const WeightBlock&, std::int32_t*) noexcept;
 using VectorInt8 = void(const std::int8_t*,
                         std::size_t,
@@ -19,6 +19,9 @@ using VectorInt8 = void(const std::int8_t*,
                         std::int32_t*) noexcept;
 using VectorFloat =
     void(const float*, std::size_t, const WeightBlock&, std::size_t, float*) noexcept;
+using MakeTables = void(const TableRequest&) noexcept;
+using LookUpVector = void(const float*, std::size_t, const std::uint8_t*, float*) noexcept;
+using LookUp = void(const Tile<float>&, const LookupBlock&, float*) noexcept;
 
 /// Integer products by additions and shifts alone; else as the baseline.
 const KernelSet& shift_kernels() noexcept;
@@ -37,6 +40,9 @@ VectorInt8 avx2_vector_int8;
 VectorInt8 avx512vnni_vector;
 /// For words of codes of 1 or 2 bits alone.
 VectorFloat avx512_few_bits;
+MakeTables avx512_make_tables;
+LookUp avx512_look_up;
+LookUpVector avx512_look_up_vector;
 #endif
 
 #if defined(__aarch64__)
