@@ -105,6 +105,7 @@ SessionOptions options_of(const lastbit_options* given, const char* function) {
   options.threads = given->threads;
   set_activations(options, required(given->activations, function, "options.activations"));
   options.kernels = required(given->kernels, function, "options.kernels");
+  options.memory_limit = given->memory_limit;
   return options;
 }
 
@@ -150,7 +151,8 @@ lastbit_options lastbit_default_options(void) {
           .batch = 1,
           .threads = 1,
           .activations = "float",
-          .kernels = "fastest"};
+          .kernels = "fastest",
+          .memory_limit = 0};
 }
 
 lastbit_session* lastbit_load(const char* path, const lastbit_options* options) {

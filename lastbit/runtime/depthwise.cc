@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <limits>
 
+#include "lastbit/base/text.h"
 #include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/conv_shape.h"
@@ -136,6 +138,10 @@ class DepthwiseStep final : public Step {
 void make_depthwise(const StepRequest& request, const ConvShape& shape) {
   const Prepared prepared = request.preparations->plane(
       request.node->inputs[0], request.inputs[0].slot, shape.plane(), false);
+  if (prepared.plane.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    refuse(*request.node,
+           cat("its padded input has ", prepared.plane.size(), " values, expected below 2^31"));
+  }
   request.plan->add_step(std::make_unique<DepthwiseStep>(request, shape, prepared),
                          {prepared.slot, request.fused.residual.slot, request.output.slot});
 }

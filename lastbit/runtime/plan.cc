@@ -66,7 +66,10 @@ class Planner {
     for (const auto& [name, type] : types_) {
       // Constants are left out: an empty list of axes is one.
       const bool constant = graph_.find_initializer(name) != nullptr;
-      if (constant || element_count(type.shape) > 0) continue;
+      if (constant) continue;
+      const std::vector<std::size_t> sizes(type.shape.begin(), type.shape.end());
+      plan_.check_memory(cat("value '", name, "' of shape ", to_string(type.shape)), sizes);
+      if (element_count(type.shape) > 0) continue;
       throw InputError(cat("[runtime] value '",
                            name,
                            "' has shape ",
