@@ -55,6 +55,7 @@ LASTBIT_API lastbit_session* lastbit_fork(const lastbit_session* session);
 /* Sessions may be freed in any order. NULL is fine. */
 LASTBIT_API void lastbit_free(lastbit_session* session);
 
+/* 0 if it fails. */
 LASTBIT_API size_t lastbit_input_count(const lastbit_session* session);
 LASTBIT_API size_t lastbit_output_count(const lastbit_session* session);
 

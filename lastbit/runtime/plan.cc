@@ -192,6 +192,14 @@ class Planner {
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {
     require_float(node.inputs[i], "node " + describe(node));
     Operand operand = values_.find(node.inputs[i])->second;
+    if (element_count(operand.shape) == 0) {
+      refuse(node,
+             cat("input '",
+                 node.inputs[i],
+                 "' has shape ",
+                 to_string(operand.shape),
+                 ", expected one element at least"));
+    }
     if (i >= row.first_parameter) return operand;
     if (static_cast<int>(i) != row.weight_input) {
       operand.slot = plan_.slot_of(operand);

@@ -4,10 +4,10 @@
 
 namespace lastbit {
 
-std::ptrdiff_t SlidingAxis::first_output(std::ptrdiff_t k, std::ptrdiff_t low) const noexcept {
-  const std::ptrdiff_t distance = low - position(0, k);
+std::ptrdiff_t SlidingAxis::first_element(std::ptrdiff_t o, std::ptrdiff_t low) const noexcept {
+  const std::ptrdiff_t distance = low - position(o, 0);
   if (distance <= 0) return 0;
-  return std::min(output, (distance + stride - 1) / stride);
+  return std::min(kernel, (distance + dilation - 1) / dilation);
 }
 
 std::vector<SlidingAxis> sliding_axes(const Window& window, const Shape& input) {

@@ -29,10 +29,8 @@ std::vector<float> window_counts(const SlidingAxis& axis, bool padded) {
   const std::ptrdiff_t high = padded ? axis.input + axis.pad_end : axis.input;
   std::vector<float> counts(static_cast<std::size_t>(axis.output), 0.0F);
   for (std::ptrdiff_t o = 0; o < axis.output; ++o) {
-    for (std::ptrdiff_t k = 0; k < axis.kernel; ++k) {
-      const std::ptrdiff_t at = axis.position(o, k);
-      if (at >= low && at < high) counts[static_cast<std::size_t>(o)] += 1.0F;
-    }
+    counts[static_cast<std::size_t>(o)] =
+        static_cast<float>(axis.first_element(o, high) - axis.first_element(o, low));
   }
   return counts;
 }
@@ -83,12 +81,15 @@ class PoolStep final : public Step {
   void pool_pixel(const float* sample, std::size_t y, std::size_t x, float* to) const noexcept {
     constexpr float kLowest = -std::numeric_limits<float>::infinity();
     std::fill_n(to, channels_, maximum_ ? kLowest : 0.0F);
-    for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
-      const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
-      if (row < 0 || row >= y_.input) continue;
-      for (std::ptrdiff_t kx = 0; kx < x_.kernel; ++kx) {
-        const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(x), kx);
-        if (column < 0 || column >= x_.input) continue;
+    const auto at_y = static_cast<std::ptrdiff_t>(y);
+    const auto at_x = static_cast<std::ptrdiff_t>(x);
+    const std::ptrdiff_t last_y = y_.first_element(at_y, y_.input);
+    const std::ptrdiff_t first_x = x_.first_element(at_x, 0);
+    const std::ptrdiff_t last_x = x_.first_element(at_x, x_.input);
+    for (std::ptrdiff_t ky = y_.first_element(at_y, 0); ky < last_y; ++ky) {
+      const std::ptrdiff_t row = y_.position(at_y, ky);
+      for (std::ptrdiff_t kx = first_x; kx < last_x; ++kx) {
+        const std::ptrdiff_t column = x_.position(at_x, kx);
         const float* from = sample + static_cast<std::size_t>(row * x_.input + column) * channels_;
         maximum_ ? take_larger(from, channels_, to) : add_up(from, channels_, to);
       }
@@ -122,7 +123,9 @@ class GlobalPoolStep final : public Step {
               channels_) {}
 
   std::size_t units() const noexcept override { return batch_; }
-  double work() const noexcept override { return kMove * static_cast<double>(batch_ * channels_ * area_); }
+  double work() const noexcept override {
+    return kMove * static_cast<double>(batch_ * channels_ * area_);
+  }
 
   void run(const Frame& frame,
            std::size_t begin,
