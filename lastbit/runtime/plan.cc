@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "lastbit/base/error.h"
@@ -116,7 +117,8 @@ class Planner {
     Operand result = operand;
     result.channels_last = !operand.channels_last;
     if (layouts_agree(operand.shape)) return result;
-    const auto [found, is_new] = turned_.emplace(operand.slot, -1);
+    const auto [found, is_new] =
+        turned_.emplace(std::tuple(operand.slot, operand.channels_last, operand.shape), -1);
     if (is_new) {
       found->second = plan_.add_buffer(float_bytes(operand.shape));
       add_relayout(plan_, operand, found->second);
@@ -255,7 +257,8 @@ class Planner {
   PlanBuilder plan_;
   Preparations preparations_;
   std::map<std::string, Operand, std::less<>> values_;
-  std::map<int, int> turned_;       // slots of values in their other layout
+  // Slots of values in their other layout. Values of several shapes may share a slot.
+  std::map<std::tuple<int, bool, Shape>, int> turned_;
   std::deque<Initializer> folded_;  // values of Constant nodes
 };
 

@@ -30,7 +30,7 @@ Prepared Preparations::plane(const std::string& value,
                              int slot,
                              const Plane& wanted,
                              bool integers) {
-  const Key key{slot, wanted.stored, integers};
+  const Key key{slot, wanted.height, wanted.width, wanted.channels, wanted.stored, integers};
   const auto found = made_.find(key);
   if (found != made_.end() && covers(found->second.plane, wanted)) return found->second;
 
