@@ -279,7 +279,7 @@ TEST(Operators, ConstantNodesAreInitializers) {
 }
 
 // A Reshape gives the same floats another shape, which lies otherwise with channels last.
-TEST(Runtime, LaysOutValuesOfTwoShapesThatShareTheirFloats) {
+TEST(Operators, ValuesOfTwoShapesThatShareTheirFloatsLieApart) {
   Random random(31);
   for (const std::int64_t channels : {1, 4}) {
     Graph graph = single({2, channels, 6, 4}, {});
