@@ -28,6 +28,9 @@ std::vector<bool> axis_flags(const Call& call, std::size_t i, std::size_t rank) 
 
 std::vector<TensorType> constant_rule(const Call& call) {
   const auto length = [](const auto& values) { return static_cast<std::int64_t>(values.size()); };
+  // Those who read the value take the first attribute for it.
+  if (call.node.attributes.size() > 1)
+    call.fail("has ", call.node.attributes.size(), " attributes, expected one");
   for (const auto& [name, value] : call.node.attributes) {
     if (const auto* tensor = std::get_if<Tensor>(&value); tensor != nullptr && name == "value") {
       return {{tensor->type(), tensor->shape()}};

@@ -97,6 +97,9 @@ class Inference {
           "operator is supported from opset ", op->since, ", the graph has opset ", graph_.opset);
     }
     check_inputs(call, *op);
+    if (node.outputs.empty() || node.outputs.front().empty()) {
+      call.fail("its first output has no name");
+    }
     std::vector<TensorType> results = op->rule(call);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].empty()) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace lastbit {
 namespace {
@@ -15,19 +16,30 @@ bool meet(const Lifetime& a, const Lifetime& b) noexcept {
   return a.first <= b.last && b.first <= a.last;
 }
 
-}  // namespace
+// For each buffer, the most bytes that live at a time at which it lives.
+std::vector<std::size_t> pressures_of(const std::vector<Lifetime>& buffers) {
+  std::vector<std::size_t> pressures(buffers.size(), 0);
+  for (const Lifetime& at : buffers) {
+    std::size_t live = 0;
+    for (const Lifetime& other : buffers) {
+      if (other.first <= at.first && at.first <= other.last) live += aligned(other.bytes);
+    }
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+      if (buffers[i].first <= at.first && at.first <= buffers[i].last) {
+        pressures[i] = std::max(pressures[i], live);
+      }
+    }
+  }
+  return pressures;
+}
 
-ArenaLayout place_buffers(const std::vector<Lifetime>& buffers) {
+// Each buffer in turn goes into the smallest gap that holds it.
+ArenaLayout place_in_order(const std::vector<Lifetime>& buffers,
+                           const std::vector<std::size_t>& order) {
   ArenaLayout layout;
   layout.offsets.assign(buffers.size(), 0);
-  std::vector<std::size_t> by_size(buffers.size());
-  std::iota(by_size.begin(), by_size.end(), std::size_t{0});
-  std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) {
-    return buffers[a].bytes > buffers[b].bytes;
-  });
-
   std::vector<std::size_t> placed;  // by offset
-  for (const std::size_t index : by_size) {
+  for (const std::size_t index : order) {
     const Lifetime& buffer = buffers[index];
     const std::size_t bytes = aligned(buffer.bytes);
     std::size_t best = 0;
@@ -52,6 +64,33 @@ ArenaLayout place_buffers(const std::vector<Lifetime>& buffers) {
     placed.insert(position, index);
   }
   return layout;
+}
+
+}  // namespace
+
+ArenaLayout place_buffers(const std::vector<Lifetime>& buffers) {
+  std::vector<std::size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto sorted_by = [&](const auto& key) {
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return key(buffers[a]) > key(buffers[b]);
+    });
+    return place_in_order(buffers, order);
+  };
+  ArenaLayout best = sorted_by([](const Lifetime& b) { return b.bytes; });
+  ArenaLayout other = sorted_by([](const Lifetime& b) {
+    return static_cast<double>(b.bytes) * static_cast<double>(b.last - b.first + 1);
+  });
+  if (other.bytes < best.bytes) best = std::move(other);
+  // By what lives beside them at the busiest time: buffers that meet there are placed first.
+  const std::vector<std::size_t> pressures = pressures_of(buffers);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return pressures[a] != pressures[b] ? pressures[a] > pressures[b]
+                                        : buffers[a].bytes > buffers[b].bytes;
+  });
+  other = place_in_order(buffers, order);
+  return other.bytes < best.bytes ? other : best;
 }
 
 }  // namespace lastbit

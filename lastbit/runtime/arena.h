@@ -21,9 +21,10 @@ inline constexpr std::size_t kArenaAlignment = 64;
 
 /// Places buffers so that two that live at the same time never overlap.
 ///
-/// Greedy by size: the largest buffer is placed first, each into the smallest gap that holds it
-/// between those placed already (Pisarchyk and Lee 2020, "Efficient Memory Management for Deep
-/// Neural Net Inference", section 5.2). Quadratic in the number of buffers.
+/// The best of three greedy layouts: each places one buffer after the other into the smallest gap
+/// that holds it, the largest first (Pisarchyk and Lee 2020, "Efficient Memory Management for Deep
+/// Neural Net Inference", section 5.2), or those of most bytes times steps, or those that live when
+/// most bytes do. Quadratic in the number of buffers.
 ArenaLayout place_buffers(const std::vector<Lifetime>& buffers);
 
 }  // namespace lastbit

@@ -105,13 +105,23 @@ SessionOptions options_of(const lastbit_options* given, const char* function) {
   options.threads = given->threads;
   set_activations(options, required(given->activations, function, "options.activations"));
   options.kernels = required(given->kernels, function, "options.kernels");
+  options.memory_limit = given->memory_limit;
   return options;
 }
 
-const lastbit_port* port_at(const std::vector<lastbit_port>& ports,
+using Ports = std::vector<lastbit_port> lastbit_session::*;
+
+std::size_t count_of(const lastbit_session* session, Ports which, const char* function) {
+  return guarded<std::size_t>(
+      0, [&] { return (required(session, function, "session")->*which).size(); });
+}
+
+const lastbit_port* port_at(const lastbit_session* session,
+                            Ports which,
                             std::size_t index,
                             const char* function) {
   return guarded<const lastbit_port*>(nullptr, [&] {
+    const std::vector<lastbit_port>& ports = required(session, function, "session")->*which;
     if (index >= ports.size()) {
       throw InputError(cat("[", function, "] index ", index, " of ", ports.size(), " ports"));
     }
@@ -150,7 +160,8 @@ lastbit_options lastbit_default_options(void) {
           .batch = 1,
           .threads = 1,
           .activations = "float",
-          .kernels = "fastest"};
+          .kernels = "fastest",
+          .memory_limit = 0};
 }
 
 lastbit_session* lastbit_load(const char* path, const lastbit_options* options) {
@@ -179,16 +190,20 @@ lastbit_session* lastbit_fork(const lastbit_session* session) {
 
 void lastbit_free(lastbit_session* session) { delete session; }
 
-size_t lastbit_input_count(const lastbit_session* session) { return session->inputs.size(); }
+size_t lastbit_input_count(const lastbit_session* session) {
+  return count_of(session, &lastbit_session::inputs, "lastbit_input_count");
+}
 
-size_t lastbit_output_count(const lastbit_session* session) { return session->outputs.size(); }
+size_t lastbit_output_count(const lastbit_session* session) {
+  return count_of(session, &lastbit_session::outputs, "lastbit_output_count");
+}
 
 const lastbit_port* lastbit_input(const lastbit_session* session, size_t index) {
-  return port_at(session->inputs, index, "lastbit_input");
+  return port_at(session, &lastbit_session::inputs, index, "lastbit_input");
 }
 
 const lastbit_port* lastbit_output(const lastbit_session* session, size_t index) {
-  return port_at(session->outputs, index, "lastbit_output");
+  return port_at(session, &lastbit_session::outputs, index, "lastbit_output");
 }
 
 int lastbit_run(lastbit_session* session, const float* const* inputs, float* const* outputs) {

@@ -88,9 +88,8 @@ class DepthwiseStep final : public Step {
                           const float** inputs) const noexcept {
     const float** weights = inputs + taps();
     std::size_t count = 0;
-    for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
+    for (std::ptrdiff_t ky = y_.first_element(y, 0); ky < y_.first_element(y, y_.input); ++ky) {
       const std::ptrdiff_t row = y_.position(y, ky);
-      if (row < 0 || row >= y_.input) continue;
       for (std::ptrdiff_t kx = run.first; kx < run.last; ++kx) {
         const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(run.begin), kx);
         inputs[count] = sample + static_cast<std::size_t>(row * x_.input + column) * channels_;

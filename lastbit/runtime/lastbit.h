@@ -23,6 +23,8 @@ typedef struct lastbit_options {
   int threads;        /* 1. Results do not depend on it. */
   const char* activations; /* "float", or "int8": faster, and quantized on the way; "float". */
   const char* kernels;     /* Instruction set, as "avx2" or "scalar"; "fastest". */
+  size_t memory_limit;     /* Most bytes that the values of a run may take together; 0, as many as
+                              the machine has. A model whose shapes ask for more is refused. */
 } lastbit_options;
 
 /* An input or output: a float32 array in row-major order. It belongs to its session. */
@@ -53,6 +55,7 @@ LASTBIT_API lastbit_session* lastbit_fork(const lastbit_session* session);
 /* Sessions may be freed in any order. NULL is fine. */
 LASTBIT_API void lastbit_free(lastbit_session* session);
 
+/* 0 if it fails. */
 LASTBIT_API size_t lastbit_input_count(const lastbit_session* session);
 LASTBIT_API size_t lastbit_output_count(const lastbit_session* session);
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "lastbit/base/error.h"
@@ -66,7 +67,10 @@ class Planner {
     for (const auto& [name, type] : types_) {
       // Constants are left out: an empty list of axes is one.
       const bool constant = graph_.find_initializer(name) != nullptr;
-      if (constant || element_count(type.shape) > 0) continue;
+      if (constant) continue;
+      const std::vector<std::size_t> sizes(type.shape.begin(), type.shape.end());
+      plan_.check_memory(cat("value '", name, "' of shape ", to_string(type.shape)), sizes);
+      if (element_count(type.shape) > 0) continue;
       throw InputError(cat("[runtime] value '",
                            name,
                            "' has shape ",
@@ -114,7 +118,8 @@ class Planner {
     Operand result = operand;
     result.channels_last = !operand.channels_last;
     if (layouts_agree(operand.shape)) return result;
-    const auto [found, is_new] = turned_.emplace(operand.slot, -1);
+    const auto [found, is_new] =
+        turned_.emplace(std::tuple(operand.slot, operand.channels_last, operand.shape), -1);
     if (is_new) {
       found->second = plan_.add_buffer(float_bytes(operand.shape));
       add_relayout(plan_, operand, found->second);
@@ -231,6 +236,14 @@ class Planner {
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {
     require_float(node.inputs[i], "node " + describe(node));
     Operand operand = values_.find(node.inputs[i])->second;
+    if (element_count(operand.shape) == 0) {
+      refuse(node,
+             cat("input '",
+                 node.inputs[i],
+                 "' has shape ",
+                 to_string(operand.shape),
+                 ", expected one element at least"));
+    }
     if (i >= row.first_parameter) return operand;
     if (static_cast<int>(i) != row.weight_input) {
       operand.slot = plan_.slot_of(operand);
@@ -286,7 +299,8 @@ class Planner {
   PlanBuilder plan_;
   Preparations preparations_;
   std::map<std::string, Operand, std::less<>> values_;
-  std::map<int, int> turned_;       // slots of values in their other layout
+  // Slots of values in their other layout. Values of several shapes may share a slot.
+  std::map<std::tuple<int, bool, Shape>, int> turned_;
   std::deque<Initializer> folded_;  // values of Constant nodes
 };
 

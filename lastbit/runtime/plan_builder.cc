@@ -1,7 +1,12 @@
 #include "lastbit/runtime/plan_builder.h"
 
 #include <algorithm>
+#include <limits>
+#include <unistd.h>
 #include <utility>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
 
 namespace lastbit {
 namespace {
@@ -11,7 +16,33 @@ constexpr std::size_t kSlack = 64;
 
 constexpr std::size_t kNever = ~std::size_t{0};
 
+// Of the machine; without limit where the system does not say.
+std::size_t memory_of_machine() noexcept {
+#ifdef _SC_PHYS_PAGES
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0)
+    return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+#endif
+  return std::numeric_limits<std::size_t>::max();
+}
+
 }  // namespace
+
+PlanBuilder::PlanBuilder(const SessionOptions& options, const KernelSet& kernels)
+    : options_(options),
+      kernels_(&kernels),
+      memory_limit_(options.memory_limit == 0 ? memory_of_machine() : options.memory_limit) {
+  plan_.activations = options.activations;
+}
+
+void PlanBuilder::check_memory(const std::string& what, std::span<const std::size_t> sizes) const {
+  std::size_t left = memory_limit_ / sizeof(float);
+  for (const std::size_t size : sizes) left = size == 0 ? left : left / size;
+  if (left > 0) return;
+  throw InputError(
+      cat("[runtime] ", what, " takes more than the limit of memory, ", memory_limit_, " bytes"));
+}
 
 int PlanBuilder::new_slot(const float* constant, bool in_arena, std::size_t bytes) {
   plan_.constants.push_back(constant);
@@ -91,6 +122,12 @@ std::shared_ptr<const Plan> PlanBuilder::finish() {
   }
   const ArenaLayout layout = place_buffers(plan_.lifetimes);
   plan_.arena_bytes = layout.bytes;
+  if (layout.bytes > memory_limit_) {
+    throw InputError(cat("[runtime] the values of a run take ",
+                         layout.bytes,
+                         " bytes together, the limit of memory is ",
+                         memory_limit_));
+  }
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     plan_.offsets.push_back(plan_.in_arena[slot] ? layout.offsets[buffer_of[slot]] : 0);
   }

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,14 +17,16 @@ namespace lastbit {
 /// Collects the slots and steps of a plan, then places the slots in memory.
 class PlanBuilder {
  public:
-  PlanBuilder(const SessionOptions& options, const KernelSet& kernels)
-      : options_(options), kernels_(&kernels) {
-    plan_.activations = options.activations;
-  }
+  PlanBuilder(const SessionOptions& options, const KernelSet& kernels);
 
   const SessionOptions& options() const noexcept { return options_; }
   /// What the steps will run with.
   const KernelSet& kernels() const noexcept { return *kernels_; }
+  /// Bytes that `options` allow the arena.
+  std::size_t memory_limit() const noexcept { return memory_limit_; }
+  /// Refuses a value that is larger alone. @param what  "value 'x' of shape [2, 3]"
+  /// @param sizes  its floats are their product.
+  void check_memory(const std::string& what, std::span<const std::size_t> sizes) const;
 
   /// A slot that the caller of `run` fills.
   int add_input(Port port);
@@ -44,7 +47,7 @@ class PlanBuilder {
   /// What the steps that are added from now on are for.
   void set_node(std::string name, std::string op);
 
-  /// The plan. Nothing can be added afterwards.
+  /// The plan. Nothing can be added afterwards. @throws InputError if the arena exceeds the limit.
   std::shared_ptr<const Plan> finish();
 
  private:
@@ -53,6 +56,7 @@ class PlanBuilder {
 
   SessionOptions options_;
   const KernelSet* kernels_;
+  std::size_t memory_limit_;
   std::map<const Initializer*, int> constants_;
   std::string node_name_;
   std::string node_op_;

@@ -4,19 +4,17 @@
 
 namespace lastbit {
 
-std::ptrdiff_t SlidingAxis::first_output(std::ptrdiff_t k, std::ptrdiff_t low) const noexcept {
-  const std::ptrdiff_t distance = low - position(0, k);
+std::ptrdiff_t SlidingAxis::first_element(std::ptrdiff_t o, std::ptrdiff_t low) const noexcept {
+  const std::ptrdiff_t distance = low - position(o, 0);
   if (distance <= 0) return 0;
-  return std::min(output, (distance + stride - 1) / stride);
+  return std::min(kernel, (distance + dilation - 1) / dilation);
 }
 
 std::vector<AxisRun> runs_of(const SlidingAxis& axis) {
   std::vector<AxisRun> runs;
   for (std::ptrdiff_t o = 0; o < axis.output; ++o) {
-    std::ptrdiff_t first = 0;
-    while (first < axis.kernel && axis.position(o, first) < 0) ++first;
-    std::ptrdiff_t last = axis.kernel;
-    while (last > first && axis.position(o, last - 1) >= axis.input) --last;
+    const std::ptrdiff_t first = axis.first_element(o, 0);
+    const std::ptrdiff_t last = std::max(first, axis.first_element(o, axis.input));
     const auto at = static_cast<std::size_t>(o);
     if (!runs.empty() && runs.back().first == first && runs.back().last == last) {
       runs.back().end = at + 1;

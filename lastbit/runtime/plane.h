@@ -21,12 +21,9 @@ struct SlidingAxis {
   std::ptrdiff_t position(std::ptrdiff_t o, std::ptrdiff_t k) const noexcept {
     return o * stride - pad_begin + k * dilation;
   }
-  /// The first of the results whose element `k` lies at `low` or beyond; `output` if there is none.
-  std::ptrdiff_t first_output(std::ptrdiff_t k, std::ptrdiff_t low) const noexcept;
-
-  /// Results [begin, end) whose element `k` lies in the input.
-  std::ptrdiff_t begin(std::ptrdiff_t k) const noexcept { return first_output(k, 0); }
-  std::ptrdiff_t end(std::ptrdiff_t k) const noexcept { return first_output(k, input); }
+  /// The first of the window's elements at result `o` that lies at input position `low` or beyond;
+  /// `kernel` if there is none. A window may be far larger than its input.
+  std::ptrdiff_t first_element(std::ptrdiff_t o, std::ptrdiff_t low) const noexcept;
 };
 
 /// Neighbouring results [begin, end) of an axis whose windows have the same elements [first, last)

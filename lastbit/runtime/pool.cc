@@ -24,10 +24,8 @@ std::vector<float> window_counts(const SlidingAxis& axis, bool padded) {
   const std::ptrdiff_t high = padded ? axis.input + axis.pad_end : axis.input;
   std::vector<float> counts(static_cast<std::size_t>(axis.output), 0.0F);
   for (std::ptrdiff_t o = 0; o < axis.output; ++o) {
-    for (std::ptrdiff_t k = 0; k < axis.kernel; ++k) {
-      const std::ptrdiff_t at = axis.position(o, k);
-      if (at >= low && at < high) counts[static_cast<std::size_t>(o)] += 1.0F;
-    }
+    counts[static_cast<std::size_t>(o)] =
+        static_cast<float>(axis.first_element(o, high) - axis.first_element(o, low));
   }
   return counts;
 }
@@ -96,7 +94,8 @@ class MaxPoolStep final : public PoolStep {
 
   // A pointer a tap.
   std::size_t scratch_floats() const noexcept override {
-    return static_cast<std::size_t>(y_.kernel * x_.kernel) * sizeof(const float*) / sizeof(float);
+    return static_cast<std::size_t>(std::min(y_.kernel, y_.input) * std::min(x_.kernel, x_.input)) *
+           sizeof(const float*) / sizeof(float);
   }
 
  private:
@@ -108,9 +107,10 @@ class MaxPoolStep final : public PoolStep {
     auto* taps = reinterpret_cast<const float**>(frame.scratch_of(worker));
     for (const AxisRun& run : runs_) {
       std::size_t count = 0;
-      for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
-        const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
-        if (row < 0 || row >= y_.input) continue;
+      const auto at_y = static_cast<std::ptrdiff_t>(y);
+      for (std::ptrdiff_t ky = y_.first_element(at_y, 0); ky < y_.first_element(at_y, y_.input);
+           ++ky) {
+        const std::ptrdiff_t row = y_.position(at_y, ky);
         for (std::ptrdiff_t kx = run.first; kx < run.last; ++kx) {
           taps[count++] =
               pixel(sample, row, x_.position(static_cast<std::ptrdiff_t>(run.begin), kx));
@@ -149,13 +149,13 @@ class AveragePoolStep final : public PoolStep {
                float* out) const noexcept override {
     for (std::size_t x = 0; x < static_cast<std::size_t>(x_.output); ++x, out += channels_) {
       std::fill_n(out, channels_, 0.0F);
-      for (std::ptrdiff_t ky = 0; ky < y_.kernel; ++ky) {
-        const std::ptrdiff_t row = y_.position(static_cast<std::ptrdiff_t>(y), ky);
-        if (row < 0 || row >= y_.input) continue;
-        for (std::ptrdiff_t kx = 0; kx < x_.kernel; ++kx) {
-          const std::ptrdiff_t column = x_.position(static_cast<std::ptrdiff_t>(x), kx);
-          if (column < 0 || column >= x_.input) continue;
-          add_up(pixel(sample, row, column), channels_, out);
+      const auto at_y = static_cast<std::ptrdiff_t>(y);
+      const auto at_x = static_cast<std::ptrdiff_t>(x);
+      for (std::ptrdiff_t ky = y_.first_element(at_y, 0); ky < y_.first_element(at_y, y_.input);
+           ++ky) {
+        for (std::ptrdiff_t kx = x_.first_element(at_x, 0); kx < x_.first_element(at_x, x_.input);
+             ++kx) {
+          add_up(pixel(sample, y_.position(at_y, ky), x_.position(at_x, kx)), channels_, out);
         }
       }
       // A window in the padding alone has no elements and the mean 0.

@@ -1,6 +1,9 @@
 #include "lastbit/runtime/preparations.h"
 
 #include <algorithm>
+#include <array>
+
+#include "lastbit/base/text.h"
 
 namespace lastbit {
 namespace {
@@ -27,7 +30,7 @@ Prepared Preparations::plane(const std::string& value,
                              int slot,
                              const Plane& wanted,
                              bool integers) {
-  const Key key{slot, wanted.stored, integers};
+  const Key key{slot, wanted.height, wanted.width, wanted.channels, wanted.stored, integers};
   const auto found = made_.find(key);
   if (found != made_.end() && covers(found->second.plane, wanted)) return found->second;
 
@@ -35,6 +38,18 @@ Prepared Preparations::plane(const std::string& value,
   const auto border = borders_.find(value);
   if (border != borders_.end()) widen(made.plane, border->second);
   const Plane& plane = made.plane;
+  plan_.check_memory(cat("value '",
+                         value,
+                         "' with the border that convolutions need, [",
+                         plane.batch,
+                         ", ",
+                         plane.rows(),
+                         ", ",
+                         plane.columns(),
+                         ", ",
+                         plane.stored,
+                         "],"),
+                     std::array{plane.batch, plane.rows(), plane.columns(), plane.stored});
   const std::size_t count = plane.height * plane.width * plane.channels;
   if (integers) {
     const int ranges = plan_.add_buffer(plane.batch * range_parts(count) * sizeof(Range));

@@ -31,7 +31,9 @@ class Preparations {
   Prepared plane(const std::string& value, int slot, const Plane& wanted, bool integers);
 
  private:
-  using Key = std::tuple<int, std::size_t, bool>;  // slot, stored, integers
+  // Slot, then height, width, channels (values of several shapes may share a slot) and stored
+  // values of the plane, and whether they are integers.
+  using Key = std::tuple<int, std::size_t, std::size_t, std::size_t, std::size_t, bool>;
 
   PlanBuilder& plan_;
   std::map<std::string, Plane, std::less<>> borders_;

@@ -26,6 +26,9 @@ struct SessionOptions {
   /// definition of the others, slow), as far as this processor has it. For "fastest" the
   /// environment variable LASTBIT_KERNELS may name one. Results differ in the last bits.
   std::string kernels = "fastest";
+  /// Most bytes that the values of a run may take together, so that a file whose shapes ask for
+  /// more is refused before memory is taken; 0 for as many as the machine has.
+  std::size_t memory_limit = 0;
 };
 
 /// An input or output of a session, of known shape.
@@ -56,7 +59,8 @@ struct StepTime {
 /// One session runs on one thread at a time; `fork` gives further ones that share the weights.
 class Session {
  public:
-  /// @throws InputError naming node and operator for what the runtime cannot run.
+  /// @throws InputError naming node and operator for what the runtime cannot run, or the value that
+  ///     exceeds the limit of memory; WorkError if the system has no memory all the same.
   explicit Session(const Graph& graph, const SessionOptions& options = {});
   static Session load(const std::filesystem::path& path, const SessionOptions& options = {});
 

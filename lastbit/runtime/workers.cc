@@ -1,5 +1,10 @@
 #include "lastbit/runtime/workers.h"
 
+#include <system_error>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+
 namespace lastbit {
 namespace {
 
@@ -28,12 +33,21 @@ int wait_for_change(const std::atomic<int>& number, int old) noexcept {
 }  // namespace
 
 Workers::Workers(int threads) {
-  for (int worker = 1; worker < threads; ++worker) {
-    threads_.emplace_back([this, worker] { serve(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker) {
+      threads_.emplace_back([this, worker] { serve(worker); });
+    }
+  } catch (const std::system_error& error) {
+    const std::size_t made = threads_.size() + 1;
+    stop();
+    throw WorkError(
+        cat("[runtime] the system gives ", made, " of ", threads, " threads: ", error.what()));
   }
 }
 
-Workers::~Workers() {
+Workers::~Workers() { stop(); }
+
+void Workers::stop() noexcept {
   work_ = nullptr;
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();

@@ -15,6 +15,7 @@ class Workers {
   using Work = void (*)(const void* context, std::size_t begin, std::size_t end, int worker);
 
   /// @param threads  the caller's among them; at least 1.
+  /// @throws WorkError if the system gives fewer.
   explicit Workers(int threads);
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -25,6 +26,7 @@ class Workers {
 
  private:
   void serve(int worker) noexcept;
+  void stop() noexcept;
 
   // What a round is about; written before `round_` is raised, and read after.
   std::size_t units_ = 0;

@@ -316,10 +316,22 @@ TEST(Shapes, RefuseNodesThatAreNotWired) {
   graph.outputs[0].name = "z";
   EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("output 'z' of the graph is made by no node")));
+  for (const auto& outputs : {std::vector<std::string>(), std::vector<std::string>{"", "z"}}) {
+    graph = OneNode{"Relu", {{2}}}.graph();
+    graph.nodes[0].outputs = outputs;
+    EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
+                ThrowsMessage<InputError>(HasSubstr("its first output has no name")));
+  }
   graph = OneNode{"MaxPool", {{1, 1, 4}}, {{"kernel_shape", Ints{2}}}}.graph();
   graph.nodes[0].outputs.emplace_back("indices");
   EXPECT_THAT([&] { return infer_shapes(graph, no_shapes); },
               ThrowsMessage<InputError>(HasSubstr("output 2 ('indices') is not supported")));
+}
+
+// Those who read the value take the first attribute for it.
+TEST(Shapes, RefuseConstantsOfSeveralValues) {
+  expect_error({"Constant", {}, {{"extra", Ints{1}}, {"value_float", 1.0F}}},
+               "has 2 attributes, expected one");
 }
 
 TEST(KnownOperators, AreSorted) {

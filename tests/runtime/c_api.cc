@@ -1,3 +1,4 @@
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -105,6 +106,57 @@ TEST_F(CApi, SaysWhatIsWrongWithInput) {
   lastbit_free(nullptr);
 }
 
+// A cut between two fields may leave a whole model.
+TEST_F(CApi, RefusesEmptyAndCutModelsInOneSentence) {
+  std::size_t loaded = 0;
+  for (std::size_t size = 0; size < bytes_.size(); ++size) {
+    lastbit_session* session = lastbit_load_memory(bytes_.data(), size, nullptr);
+    if (session != nullptr) {
+      ++loaded;
+      lastbit_free(session);
+      continue;
+    }
+    const std::string error = lastbit_last_error();
+    EXPECT_EQ(error.find('['), 0U) << error;
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+  }
+  EXPECT_LE(loaded, 6U);
+}
+
+TEST_F(CApi, NamesTheOperatorThatIsNotThere) {
+  Graph graph = small_graph();
+  graph.nodes[1].op = "Erf";
+  bytes_ = serialize_onnx(graph);
+  EXPECT_EQ(load(), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("(Erf): operator is not supported"));
+}
+
+TEST_F(CApi, RefusesInputsThatAreNotFiniteForInt8) {
+  lastbit_options options = lastbit_default_options();
+  options.activations = "int8";
+  lastbit_session* session = load(&options);
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  const float x[3] = {1, INFINITY, 0};
+  float y[2];
+  const float* inputs[] = {x};
+  float* outputs[] = {y};
+  EXPECT_EQ(lastbit_run(session, inputs, outputs), 1);
+  EXPECT_STREQ(lastbit_last_error(),
+               "[runtime] input 'x' holds inf at 1, expected finite values for int8 activations");
+  lastbit_free(session);
+}
+
+TEST_F(CApi, RefusesASessionThatIsNull) {
+  EXPECT_EQ(lastbit_input_count(nullptr), 0U);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_input_count] session is NULL, expected an address");
+  EXPECT_EQ(lastbit_output_count(nullptr), 0U);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_output_count] session is NULL, expected an address");
+  EXPECT_EQ(lastbit_input(nullptr, 0), nullptr);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_input] session is NULL, expected an address");
+  EXPECT_EQ(lastbit_output(nullptr, 0), nullptr);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_output] session is NULL, expected an address");
+}
+
 TEST_F(CApi, SaysWhatIsWrongWithOptions) {
   lastbit_options options = lastbit_default_options();
   options.kernels = "abacus";
@@ -119,6 +171,19 @@ TEST_F(CApi, SaysWhatIsWrongWithOptions) {
   options.kernels = nullptr;
   EXPECT_EQ(load(&options), nullptr);
   EXPECT_THAT(lastbit_last_error(), HasSubstr("options.kernels is NULL"));
+  options = lastbit_default_options();
+  options.batch = 0;
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_STREQ(lastbit_last_error(), "[runtime] the batch is 0, expected at least 1");
+  options = lastbit_default_options();
+  options.threads = 1000;
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("threads is 1000, expected 1 to 256"));
+  options = lastbit_default_options();
+  options.memory_limit = 8;
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_STREQ(lastbit_last_error(),
+               "[runtime] value 'x' of shape [1, 3] takes more than the limit of memory, 8 bytes");
   options = {};
   EXPECT_EQ(load(&options), nullptr);
   EXPECT_THAT(lastbit_last_error(), HasSubstr("struct_size is 0"));
@@ -134,6 +199,13 @@ TEST_F(CApi, SaysWhichArrayIsMissing) {
   EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] inputs[0] ('x') is NULL, expected 3 floats");
   EXPECT_EQ(lastbit_run(session, nullptr, outputs), 1);
   EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] inputs is NULL, expected an address");
+  const float x[3] = {};
+  inputs[0] = x;
+  EXPECT_EQ(lastbit_run(session, inputs, nullptr), 1);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] outputs is NULL, expected an address");
+  outputs[0] = nullptr;
+  EXPECT_EQ(lastbit_run(session, inputs, outputs), 1);
+  EXPECT_STREQ(lastbit_last_error(), "[lastbit_run] outputs[0] ('y') is NULL, expected 2 floats");
   EXPECT_EQ(lastbit_input(session, 1), nullptr);
   EXPECT_STREQ(lastbit_last_error(), "[lastbit_input] index 1 of 1 ports");
   lastbit_free(session);

@@ -298,5 +298,30 @@ TEST(Operators, ConstantNodesAreInitializers) {
               testing::ElementsAre(1, 2, 3, 2, 4, 6));
 }
 
+// A Reshape gives the same floats another shape, which lies otherwise with channels last.
+TEST(Operators, ValuesOfTwoShapesThatShareTheirFloatsLieApart) {
+  Random random(31);
+  for (const std::int64_t channels : {1, 4}) {
+    Graph graph = single({2, channels, 6, 4}, {});
+    graph.initializers.emplace(
+        "shape", Tensor::int64s({4}, std::vector<std::int64_t>{2, channels * 3, 2, 4}));
+    graph.initializers.emplace("long",
+                               Tensor::int64s({4}, std::vector<std::int64_t>{2, channels, 24, 1}));
+    add_random(graph, "a", {3, channels, 1, 1}, random);
+    add_random(graph, "b", {5, channels * 3, 1, 1}, random);
+    add_random(graph, "c", {3, channels, 1, 1}, random);
+    graph.nodes = {node("Conv", {"x", "a"}, {}, "y"),
+                   node("Reshape", {"x", "shape"}, {}, "r"),
+                   node("Conv", {"r", "b"}, {{"pads", std::vector<std::int64_t>{1, 0, 0, 1}}}, "z"),
+                   node("Reshape", {"x", "long"}, {}, "l"),
+                   node("Conv", {"l", "c"}, {}, "w")};
+    graph.outputs.push_back(reference::value("z", {}));
+    graph.outputs.push_back(reference::value("w", {}));
+    expect_agreement(graph, random);
+    graph = reference::quantized(graph, "ternary");
+    expect_agreement(graph, random);
+  }
+}
+
 }  // namespace
 }  // namespace lastbit

@@ -133,6 +133,55 @@ TEST(Session, RefusesUnknownSizesAndEmptyValues) {
               HasSubstr("has shape [2, 0], expected one element at least"));
 }
 
+TEST(Session, RefusesAnEmptyConstantAsAnInput) {
+  Graph graph = single({2, 3}, {node("Concat", {"x", "c"}, {{"axis", std::int64_t{0}}})});
+  graph.initializers.emplace("c", Tensor::floats({0, 3}, {}));
+  EXPECT_EQ(refusal(graph),
+            "[runtime] node 'Concat y' (Concat): input 'c' has shape [0, 3], expected one element "
+            "at least");
+}
+
+TEST(Session, RefusesValuesThatExceedTheLimitOfMemory) {
+  const Graph graph = single({100, 10}, {node("Relu", {"x"})});
+  EXPECT_EQ(refusal(graph, {.memory_limit = 3999}),
+            "[runtime] value 'x' of shape [100, 10] takes more than the limit of memory, 3999 "
+            "bytes");
+  // A result of 4000 bytes, and the room that lies behind it.
+  EXPECT_EQ(refusal(graph, {.memory_limit = 4000}),
+            "[runtime] the values of a run take 4096 bytes together, the limit of memory is 4000");
+  EXPECT_EQ(refusal(graph, {.memory_limit = 4096}), "no error");
+}
+
+TEST(Session, RefusesShapesThatNoMachineHoldsBeforeItTakesMemory) {
+  const std::int64_t large = std::int64_t{1} << 45;
+  EXPECT_THAT(refusal(single({2, large}, {node("Relu", {"x"})})),
+              HasSubstr("value 'x' of shape [2, 35184372088832] takes more than the limit"));
+  // Small values, but for what lies between them.
+  const std::int64_t pad = (std::int64_t{1} << 30) - 1;
+  const std::map<std::string, Attribute, std::less<>> attributes = {
+      {"pads", std::vector<std::int64_t>{pad, pad, pad, pad}},
+      {"strides", std::vector<std::int64_t>{pad, pad}}};
+  Random random(1);
+  Graph graph = single({1, 1, 3, 3}, {node("Conv", {"x", "w"}, attributes)});
+  add_random(graph, "w", {1, 1, 1, 1}, random);
+  EXPECT_THAT(refusal(graph), HasSubstr("value 'x' with the border that convolutions need, [1, "));
+}
+
+TEST(Session, PoolsWithWindowsFarLargerThanTheirInput) {
+  const std::int64_t size = (std::int64_t{1} << 30) - 1;
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    Session session(single({1, 1, 1, 3},
+                           {node(op,
+                                 {"x"},
+                                 {{"kernel_shape", std::vector<std::int64_t>{1, size}},
+                                  {"pads", std::vector<std::int64_t>{0, size - 1, 0, size - 1}},
+                                  {"strides", std::vector<std::int64_t>{1, size}}})}));
+    EXPECT_EQ(
+        reference::run(session, {{4, 2, 3}})[0],
+        std::string(op) == "MaxPool" ? (std::vector<float>{4, 3}) : (std::vector<float>{4, 2.5}));
+  }
+}
+
 TEST(Session, RefusesValuesThatDoNotExist) {
   EXPECT_THAT(refusal(single({2}, {node("Add", {"x", "nowhere"})})), HasSubstr("nowhere"));
   EXPECT_THAT(refusal(single({2}, {node("Relu", {"x"}, {}, "z")})), HasSubstr("'y'"));
