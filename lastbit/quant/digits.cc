@@ -25,7 +25,8 @@ Table make_table() {
     Digits digits{};
     for (Digits& of_byte : table[radix]) {
       of_byte = digits;
-      // The digits of the next byte; divisions would take most of the time of loading a small model.
+      // The digits of the next byte; divisions would take most of the time of loading a small
+      // model.
       for (Code& digit : digits) {
         if (++digit < radix) break;
         digit = 0;

@@ -69,7 +69,7 @@ class Planner {
       const bool constant = graph_.find_initializer(name) != nullptr;
       if (constant) continue;
       const std::vector<std::size_t> sizes(type.shape.begin(), type.shape.end());
-      plan_.check_memory(cat("value '", name, "' of shape ", to_string(type.shape)), sizes);
+      plan_.check_memory(cat("value '", name, "'"), sizes);
       if (element_count(type.shape) > 0) continue;
       throw InputError(cat("[runtime] value '",
                            name,

@@ -39,7 +39,11 @@ PlanBuilder::PlanBuilder(const SessionOptions& options, const KernelSet& kernels
 void PlanBuilder::check_memory(const std::string& what, std::span<const std::size_t> sizes) const {
   std::size_t left = memory_limit_ / sizeof(float);
   for (const std::size_t size : sizes) left = size == 0 ? left : left / size;
-  if (left > 0) return;
+  if (left == 0)
+    refuse_memory(cat(what, " of shape ", to_string(Shape(sizes.begin(), sizes.end()))));
+}
+
+void PlanBuilder::refuse_memory(const std::string& what) const {
   throw InputError(
       cat("[runtime] ", what, " takes more than the limit of memory, ", memory_limit_, " bytes"));
 }
@@ -122,12 +126,7 @@ std::shared_ptr<const Plan> PlanBuilder::finish() {
   }
   const ArenaLayout layout = place_buffers(plan_.lifetimes);
   plan_.arena_bytes = layout.bytes;
-  if (layout.bytes > memory_limit_) {
-    throw InputError(cat("[runtime] the values of a run take ",
-                         layout.bytes,
-                         " bytes together, the limit of memory is ",
-                         memory_limit_));
-  }
+  if (layout.bytes > memory_limit_) refuse_memory("the buffer of all values");
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     plan_.offsets.push_back(plan_.in_arena[slot] ? layout.offsets[buffer_of[slot]] : 0);
   }

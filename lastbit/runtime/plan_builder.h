@@ -24,7 +24,7 @@ class PlanBuilder {
   const KernelSet& kernels() const noexcept { return *kernels_; }
   /// Bytes that `options` allow the arena.
   std::size_t memory_limit() const noexcept { return memory_limit_; }
-  /// Refuses a value that is larger alone. @param what  "value 'x' of shape [2, 3]"
+  /// Refuses a value that is larger alone. @param what  "value 'x'"
   /// @param sizes  its floats are their product.
   void check_memory(const std::string& what, std::span<const std::size_t> sizes) const;
 
@@ -51,6 +51,7 @@ class PlanBuilder {
   std::shared_ptr<const Plan> finish();
 
  private:
+  [[noreturn]] void refuse_memory(const std::string& what) const;
   int new_slot(const float* constant, bool in_arena, std::size_t bytes);
   void use(int slot, std::size_t step);
 

@@ -1,7 +1,6 @@
 #include "lastbit/runtime/preparations.h"
 
 #include <algorithm>
-#include <array>
 
 #include "lastbit/base/text.h"
 
@@ -38,18 +37,8 @@ Prepared Preparations::plane(const std::string& value,
   const auto border = borders_.find(value);
   if (border != borders_.end()) widen(made.plane, border->second);
   const Plane& plane = made.plane;
-  plan_.check_memory(cat("value '",
-                         value,
-                         "' with the border that convolutions need, [",
-                         plane.batch,
-                         ", ",
-                         plane.rows(),
-                         ", ",
-                         plane.columns(),
-                         ", ",
-                         plane.stored,
-                         "],"),
-                     std::array{plane.batch, plane.rows(), plane.columns(), plane.stored});
+  const std::size_t sizes[] = {plane.batch, plane.rows(), plane.columns(), plane.stored};
+  plan_.check_memory(cat("value '", value, "' with its border"), sizes);
   const std::size_t count = plane.height * plane.width * plane.channels;
   if (integers) {
     const int ranges = plan_.add_buffer(plane.batch * range_parts(count) * sizeof(Range));

@@ -38,10 +38,8 @@ Workers::Workers(int threads) {
       threads_.emplace_back([this, worker] { serve(worker); });
     }
   } catch (const std::system_error& error) {
-    const std::size_t made = threads_.size() + 1;
     stop();
-    throw WorkError(
-        cat("[runtime] the system gives ", made, " of ", threads, " threads: ", error.what()));
+    throw WorkError(cat("[runtime] no ", threads, " threads: ", error.what()));
   }
 }
 

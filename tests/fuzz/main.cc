@@ -1,10 +1,6 @@
-#include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -27,11 +23,13 @@ using namespace lastbit;
 using namespace lastbit::fuzz;
 
 constexpr const char* kUsage =
-    "Usage: lastbit-fuzz [--seconds N] [--seed N] [--current FILE] [--replay] [FILE or FOLDER]...\n"
+    "Usage: lastbit_fuzz [--seconds N] [--seed N] [--current FILE] [FILE or FOLDER]...\n"
+    "       lastbit_fuzz --replay FILE...\n"
+    "       lastbit_fuzz --write FOLDER\n"
     "\n"
     "Tries mutations of files of its own and of those given, for N seconds (10). With --current,\n"
-    "FILE always holds the input that is being tried, and is what to look at after a crash. With\n"
-    "--replay, tries the given files as they are. --write FOLDER writes its own files and ends.\n";
+    "FILE always holds the input that is being tried, and is what to look at after a crash.\n"
+    "--replay tries the given files as they are; --write writes the program's own.\n";
 
 constexpr std::size_t kLarge = 200'000;  // bytes
 

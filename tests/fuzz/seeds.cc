@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lastbit/base/random.h"
+#include "lastbit/base/text.h"
 #include "lastbit/graph/onnx.h"
 #include "lastbit/graph/shapes.h"
 #include "lastbit/quant/projector.h"
@@ -29,7 +30,7 @@ class Chain {
               std::vector<std::string> more = {},
               Attributes attributes = {}) {
     more.insert(more.begin(), last_);
-    last_ = "v" + std::to_string(graph_.nodes.size());
+    last_ = cat("v", graph_.nodes.size());
     graph_.nodes.push_back({.name = op + last_,
                             .op = op,
                             .domain = {},
@@ -69,7 +70,7 @@ class Chain {
 
  private:
   std::string keep(Initializer value) {
-    const std::string name = "c" + std::to_string(graph_.initializers.size());
+    const std::string name = cat("c", graph_.initializers.size());
     graph_.initializers.emplace(name, std::move(value));
     return name;
   }

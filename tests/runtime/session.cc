@@ -148,7 +148,7 @@ TEST(Session, RefusesValuesThatExceedTheLimitOfMemory) {
             "bytes");
   // A result of 4000 bytes, and the room that lies behind it.
   EXPECT_EQ(refusal(graph, {.memory_limit = 4000}),
-            "[runtime] the values of a run take 4096 bytes together, the limit of memory is 4000");
+            "[runtime] the buffer of all values takes more than the limit of memory, 4000 bytes");
   EXPECT_EQ(refusal(graph, {.memory_limit = 4096}), "no error");
 }
 
@@ -164,7 +164,7 @@ TEST(Session, RefusesShapesThatNoMachineHoldsBeforeItTakesMemory) {
   Random random(1);
   Graph graph = single({1, 1, 3, 3}, {node("Conv", {"x", "w"}, attributes)});
   add_random(graph, "w", {1, 1, 1, 1}, random);
-  EXPECT_THAT(refusal(graph), HasSubstr("value 'x' with the border that convolutions need, [1, "));
+  EXPECT_THAT(refusal(graph), HasSubstr("value 'x' with its border of shape [1, 2147483"));
 }
 
 TEST(Session, PoolsWithWindowsFarLargerThanTheirInput) {
