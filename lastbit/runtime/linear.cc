@@ -52,7 +52,7 @@ class LinearStep final : public Step {
       offsets_.push_back(static_cast<std::int32_t>(g * kGroupInputs));
     }
     const std::int8_t* levels = weights_.levels();
-    const std::int32_t codes = weights_.integers() ? 1 << weights_.bits() : 0;
+    const std::int32_t codes = weights_.integers() ? weights_.codes() : 0;
     if (weights_.bits() > 4 || codes == 0) return;
     lowest_ = *std::min_element(levels, levels + codes);
     for (std::int32_t code = 0; code < 16; ++code) {

@@ -4,6 +4,8 @@
 #include <cfloat>
 #include <cmath>
 
+#include "lastbit/base/vectorize.h"
+
 namespace lastbit {
 namespace {
 
@@ -155,6 +157,17 @@ class QuantizeStep final : public Step {
   Plane plane_;
 };
 
+LASTBIT_VECTORIZE std::int32_t sum_of(const std::uint8_t* values, std::size_t count) {
+  std::int32_t sum = 0;
+  for (std::size_t k = 0; k < count; ++k) sum += values[k];
+  return sum;
+}
+
+// Takes 128 off each.
+LASTBIT_VECTORIZE void make_signed(std::uint8_t* values, std::size_t count) {
+  for (std::size_t k = 0; k < count; ++k) values[k] ^= 0x80U;
+}
+
 // Row `row` of the input in one piece: `buffer` where it is not so already.
 const float* row_of(const Frame& frame,
                     int input,
@@ -192,12 +205,9 @@ class QuantizeRowsStep final : public Step {
       frame.kernels->quantize(from, layout_.depth, quantization, to);
       std::fill(
           to + layout_.depth, to + layout_.stored, static_cast<std::uint8_t>(quantization.zero));
-      std::int32_t sum = 0;
-      for (std::size_t k = 0; k < layout_.stored; ++k) sum += to[k];
-      scale.sum = sum - quantization.zero * static_cast<std::int32_t>(layout_.stored);
-      if (layout_.as_signed) {
-        for (std::size_t k = 0; k < layout_.stored; ++k) to[k] ^= 0x80U;
-      }
+      scale.sum = sum_of(to, layout_.stored) -
+                  quantization.zero * static_cast<std::int32_t>(layout_.stored);
+      if (layout_.as_signed) make_signed(to, layout_.stored);
       frame.write_as<InputScale>(scales_)[row] = scale;
     }
   }

@@ -135,6 +135,7 @@ void ProductWeights::keep_codes(const LowBitTensor& tensor,
   const auto zero = std::find(levels.begin(), levels.end(), 0.0F);
   const std::size_t gap =
       zero == levels.end() ? 0 : static_cast<std::size_t>(zero - levels.begin());
+  codes_ = static_cast<int>(levels.size());
   bits_ = field_bits(levels.size());
   // Codes that do not exist are never looked up, but what kernels read of a table must be finite.
   levels.resize(std::size_t{1} << static_cast<unsigned>(bits_), 0.0F);

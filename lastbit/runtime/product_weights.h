@@ -42,6 +42,8 @@ class ProductWeights {
   /// The integer levels in the order of codes.
   const std::int8_t* levels() const noexcept { return levels_.data(); }
   int bits() const noexcept { return bits_; }
+  /// Codes that stand for a level; fields may hold more.
+  int codes() const noexcept { return codes_; }
 
   std::size_t bytes() const noexcept;
 
@@ -57,6 +59,7 @@ class ProductWeights {
 
   std::size_t groups_;
   int bits_ = 0;  // of a code; 0 for floats
+  int codes_ = 0;
   std::vector<float> scales_;
   AlignedBytes words_;        // of all blocks: codes, or floats
   std::vector<float> table_;  // of WeightBlock

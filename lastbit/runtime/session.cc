@@ -18,7 +18,7 @@ namespace {
 constexpr int kMostThreads = 256;
 
 // Products below which telling other threads takes longer than it saves, a few microseconds.
-constexpr double kParallelWork = 1e6;
+constexpr double kParallelWork = 3e6;
 
 template <typename Spans>
 void check_ports(const char* kind, std::span<const Port> ports, const Spans& given) {
