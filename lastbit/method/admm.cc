@@ -34,7 +34,6 @@ MethodInfo admm_method() {
                {"balance", "false", "let the residuals steer rho from its first value on"},
                {"extragradient", "false", "two passes a step, predict and correct"},
                {"prediction", "1", "rate of the prediction, as a multiple of the learning rate"}},
-          .usual = {{"learning-rate", "cosine:0.1"}},
           .paper = {{"extragradient", "true"},
                     {"batch", "256"},
                     {"learning-rate", "0.01"},

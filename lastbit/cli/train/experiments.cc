@@ -46,6 +46,7 @@ Experiment lc_lenet300() {
   const Words untuned = {"--method=lc",
                          "--codebook=kmeans:2",
                          "--schedule=auto",
+                         "--learning-rate=cosine:0.1",
                          "--epochs=80",
                          "--batch=256",
                          "--distill=0.7"};
@@ -64,7 +65,7 @@ Experiment lc_lenet300() {
           {"lc-qp, K=2", learned("lc-qp", 2), {}, 30.523},
           {"idc, K=2", learned("idc", 2), {}, 30.523},
           {"dc, K=2", learned("dc", 2), {}, 30.523},
-          {"lc, K=2, no tuning, 80 epochs, distilled", untuned, {}, 30.523}}};
+          {"lc, K=2, own schedule, 80 epochs, distilled", untuned, {}, 30.523}}};
 }
 
 Experiment tradeoff(const std::string& name,
@@ -160,7 +161,7 @@ std::vector<std::string> Setting::quick() const {
   Words result;
   for (const std::string& word : compress) {
     if (word != "--schedule=paper" && !word.starts_with("--epochs=") &&
-        !word.starts_with("--batch=")) {
+        !word.starts_with("--batch=") && !word.starts_with("--learning-rate=")) {
       result.push_back(word);
     }
   }
