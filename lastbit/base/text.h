@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <concepts>
 #include <span>
 #include <sstream>
 #include <string>
@@ -7,13 +9,39 @@
 
 namespace lastbit {
 
+/// One argument of `cat`: text, which must outlive it, or a number. Not a template, so that each of
+/// some four hundred messages costs its arguments and one call, not a stream of its own.
+class Part {
+ public:
+  explicit Part(std::string_view text) : kind_(Kind::kText), text_(text) {}
+  explicit Part(const std::string& text) : Part(std::string_view(text)) {}
+  explicit Part(const char* text) : Part(std::string_view(text)) {}
+  explicit Part(char letter) : kind_(Kind::kLetter), letter_(letter) {}
+  explicit Part(std::floating_point auto value) : kind_(Kind::kReal), real_(value) {}
+  explicit Part(std::signed_integral auto value) : kind_(Kind::kSigned), signed_(value) {}
+  explicit Part(std::unsigned_integral auto value) : kind_(Kind::kUnsigned), unsigned_(value) {}
+
+  void append_to(std::string& out) const;
+
+ private:
+  enum class Kind : unsigned char { kText, kLetter, kReal, kSigned, kUnsigned };
+  Kind kind_;
+  union {
+    std::string_view text_;
+    char letter_;
+    double real_;
+    long long signed_;
+    unsigned long long unsigned_;
+  };
+};
+
+std::string cat_parts(std::span<const Part> parts);
+
 /// Joins the arguments as `<<` prints them. For error messages, where the standard library's
 /// `std::format` is missing from GCC 12.
 template <typename... Parts>
 std::string cat(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return std::move(out).str();
+  return cat_parts(std::array<Part, sizeof...(parts)>{Part(parts)...});
 }
 
 /// "1, 28, 28" for {1, 28, 28}.

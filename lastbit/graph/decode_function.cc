@@ -1,69 +1,100 @@
 #include "lastbit/graph/decode_function.h"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "lastbit/quant/digits.h"
 
 namespace lastbit {
 namespace {
 
-Node make(std::string op,
-          std::vector<std::string> inputs,
-          std::string output,
-          std::map<std::string, Attribute, std::less<>> attributes = {}) {
-  return {.name = {},
-          .op = std::move(op),
-          .domain = {},
-          .inputs = std::move(inputs),
-          .outputs = {std::move(output)},
-          .attributes = std::move(attributes)};
+// The bodies are tables and one loop: written out as nodes they were a thirtieth of the runtime's
+// code.
+enum class Value : std::uint8_t { kNone, kInteger, kIntegers, kTensor };
+
+struct Row {
+  std::string_view op;
+  std::string_view inputs;  // separated by spaces
+  std::string_view output;
+  std::string_view attribute = {};
+  Value kind = Value::kNone;
+  std::array<std::int64_t, 3> values = {};
+  std::size_t count = 1;  // of `values`
+};
+
+constexpr std::int64_t kInt32 = static_cast<std::int64_t>(DType::kInt32);
+constexpr std::array kConstants = {
+    Row{"Constant", "", "all", "value", Value::kTensor, {-1}},
+    Row{"Constant", "", "zero", "value", Value::kTensor, {0}},
+};
+constexpr std::array kGroupConstants = {
+    Row{"Constant", "", "one", "value", Value::kTensor, {1}},
+    Row{"Constant", "", "rows", "value", Value::kTensor, {0, -1}, 2},
+};
+constexpr std::array kLevels = {
+    Row{"Cast", "codes", "a", "to", Value::kInteger, {kInt32}},
+    Row{"Div", "a places", "b"},
+    Row{"Size", "codebook", "c"},
+    Row{"Cast", "c", "d", "to", Value::kInteger, {kInt32}},
+    Row{"Mod", "b d", "e"},
+    Row{"Reshape", "e all", "f"},
+    Row{"ReduceProd", "shape", "g"},
+    Row{"Slice", "f zero g", "h"},
+    Row{"Gather", "codebook h", "i"},
+    Row{"Reshape", "i shape", "j"},
+};
+constexpr std::array kScaled = {Row{"Mul", "j scales", kDecodeOutput}};
+constexpr std::array kScaledByGroup = {
+    Row{"Expand", "scales group", "k"},
+    Row{"Reshape", "k rows", "l"},
+    Row{"ReduceProd", "layout", "m"},
+    Row{"Slice", "l zero m one", "n"},
+    Row{"Concat", "zero layout", "o", "axis", Value::kInteger, {0}},
+    Row{"Reshape", "n o", "p"},
+    Row{"Transpose", "p", "q", "perm", Value::kIntegers, {1, 0, 2}, 3},
+    Row{"Reshape", "q shape", "r"},
+    Row{"Mul", "j r", kDecodeOutput},
+};
+
+Attribute attribute_of(const Row& row) {
+  const std::vector<std::int64_t> values(
+      row.values.begin(), row.values.begin() + static_cast<std::ptrdiff_t>(row.count));
+  if (row.kind == Value::kInteger) return values[0];
+  if (row.kind == Value::kIntegers) return values;
+  return Tensor::int64s({static_cast<std::int64_t>(row.count)}, values);
 }
 
-Node constant(std::string output, const std::vector<std::int64_t>& values) {
-  return make("Constant",
-              {},
-              std::move(output),
-              {{"value", Tensor::int64s({static_cast<std::int64_t>(values.size())}, values)}});
+Node node_of(const Row& row) {
+  Node node;
+  node.op = row.op;
+  for (std::string_view rest = row.inputs; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    node.inputs.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  node.outputs.emplace_back(row.output);
+  if (row.kind != Value::kNone) node.attributes.emplace(row.attribute, attribute_of(row));
+  return node;
+}
+
+void append(std::vector<Node>& body, std::span<const Row> rows) {
+  for (const Row& row : rows) body.push_back(node_of(row));
 }
 
 }  // namespace
 
 std::vector<Node> decode_body(std::string_view name) {
-  constexpr auto kInt32 = static_cast<std::int64_t>(DType::kInt32);
-  std::vector<Node> body = {
-      constant("all", {-1}),
-      constant("zero", {0}),
-      make("Cast", {"codes"}, "a", {{"to", kInt32}}),
-      make("Div", {"a", "places"}, "b"),
-      make("Size", {"codebook"}, "c"),
-      make("Cast", {"c"}, "d", {{"to", kInt32}}),
-      make("Mod", {"b", "d"}, "e"),
-      make("Reshape", {"e", "all"}, "f"),
-      make("ReduceProd", {"shape"}, "g"),
-      make("Slice", {"f", "zero", "g"}, "h"),
-      make("Gather", {"codebook", "h"}, "i"),
-      make("Reshape", {"i", "shape"}, "j"),
-  };
-  const std::string output(kDecodeOutput);
-  if (name == kDecodeName) {
-    body.push_back(make("Mul", {"j", "scales"}, output));
-    return body;
-  }
-  const std::vector<Node> constants = {constant("one", {1}), constant("rows", {0, -1})};
-  body.insert(body.begin() + 2, constants.begin(), constants.end());
-  const std::vector<Node> rest = {
-      make("Expand", {"scales", "group"}, "k"),
-      make("Reshape", {"k", "rows"}, "l"),
-      make("ReduceProd", {"layout"}, "m"),
-      make("Slice", {"l", "zero", "m", "one"}, "n"),
-      make("Concat", {"zero", "layout"}, "o", {{"axis", std::int64_t{0}}}),
-      make("Reshape", {"n", "o"}, "p"),
-      make("Transpose", {"p"}, "q", {{"perm", std::vector<std::int64_t>{1, 0, 2}}}),
-      make("Reshape", {"q", "shape"}, "r"),
-      make("Mul", {"j", "r"}, output),
-  };
-  body.insert(body.end(), rest.begin(), rest.end());
+  const bool grouped = name != kDecodeName;
+  std::vector<Node> body;
+  append(body, kConstants);
+  if (grouped) append(body, kGroupConstants);
+  append(body, kLevels);
+  append(body, grouped ? std::span<const Row>(kScaledByGroup) : std::span<const Row>(kScaled));
   return body;
 }
 

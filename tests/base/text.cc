@@ -1,7 +1,11 @@
 #include "lastbit/base/text.h"
 
 #include <array>
+#include <cstdint>
+#include <limits>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -16,6 +20,31 @@ TEST(Cat, JoinsWhatPrints) {
             "weights[3] is 0.5, ternary");
   EXPECT_EQ(cat(""), "");
 }
+
+TEST(Cat, PrintsNumbersAsStreamsDo) {
+  const auto streamed = [](const auto& value) {
+    std::ostringstream out;
+    out << value;
+    return out.str();
+  };
+  for (const double value : {0.0,
+                             -0.0,
+                             1.0 / 3.0,
+                             1e-7,
+                             123456.0,
+                             1234567.0,
+                             -2.5e300,
+                             std::numeric_limits<double>::infinity(),
+                             std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_EQ(cat(value), streamed(value));
+    EXPECT_EQ(cat(static_cast<float>(value)), streamed(static_cast<float>(value)));
+  }
+  EXPECT_EQ(cat(std::numeric_limits<std::int64_t>::min()), "-9223372036854775808");
+  EXPECT_EQ(cat(std::numeric_limits<std::uint64_t>::max()), "18446744073709551615");
+  EXPECT_EQ(cat('x', true, std::string_view("y")), "x1y");
+}
+
+TEST(Cat, PrintsBytesAsNumbers) { EXPECT_EQ(cat(std::uint8_t{65}, " ", std::int8_t{-3}), "65 -3"); }
 
 TEST(Join, SeparatesItems) {
   EXPECT_EQ(join(std::array<int, 3>{1, 28, 28}), "1, 28, 28");
