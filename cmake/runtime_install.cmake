@@ -24,6 +24,10 @@ target_compile_definitions(lastbit_runtime_c PRIVATE LASTBIT_VERSION="${PROJECT_
 target_compile_options(lastbit_runtime_c PRIVATE ${LASTBIT_WARNINGS} $<$<CONFIG:Release>:-Os>)
 target_link_options(lastbit_runtime_c PRIVATE
   -Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/runtime_exports.txt -Wl,--gc-sections)
+# Equal code once, where the linker can: no function's address is compared here.
+if(LASTBIT_LINKS_WITH_MOLD)
+  target_link_options(lastbit_runtime_c PRIVATE -Wl,--icf=all)
+endif()
 target_link_libraries(lastbit_runtime_c PRIVATE lastbit::runtime)
 target_include_directories(lastbit_runtime_c INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

@@ -14,7 +14,10 @@ namespace lastbit {
 class Part {
  public:
   explicit Part(std::string_view text) : kind_(Kind::kText), text_(text) {}
-  explicit Part(const std::string& text) : Part(std::string_view(text)) {}
+  /// Any string class, LibTorch's views among them.
+  template <typename Text>
+  requires requires(const Text& text) { std::string_view(text.data(), text.size()); }
+  explicit Part(const Text& text) : Part(std::string_view(text.data(), text.size())) {}
   explicit Part(const char* text) : Part(std::string_view(text)) {}
   explicit Part(char letter) : kind_(Kind::kLetter), letter_(letter) {}
   explicit Part(std::floating_point auto value) : kind_(Kind::kReal), real_(value) {}

@@ -90,4 +90,8 @@ std::vector<TensorType> concat_rule(const Call& call);
 std::vector<TensorType> squeeze_rule(const Call& call);
 std::vector<TensorType> unsqueeze_rule(const Call& call);
 
+// rules_selection.cc
+std::vector<TensorType> slice_rule(const Call& call);
+std::vector<TensorType> pad_rule(const Call& call);
+
 }  // namespace lastbit

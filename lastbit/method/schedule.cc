@@ -17,12 +17,14 @@ double parse_positive(std::string_view text, std::string_view whole, std::string
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) ||
       value <= 0.0) {
-    throw InputError(cat("[",
-                         option,
-                         "] '",
-                         whole,
-                         "' is not a schedule, expected a positive number, FIRST..LAST, "
-                         "FIRST*FACTOR, FIRST*FACTOR@PERIOD or cosine:FIRST"));
+    throw InputError(
+        cat("[",
+            option,
+            "] '",
+            whole,
+            "' is not a schedule, expected a positive number, FIRST..LAST, "
+            "FIRST*FACTOR, FIRST*FACTOR@PERIOD or cosine:FIRST, and ,warm:SHARE after it "
+            "for a rise over a share of the run"));
   }
   return value;
 }
@@ -60,24 +62,39 @@ Schedule Schedule::cosine(double first) noexcept {
 }
 
 Schedule Schedule::parse(std::string_view text, std::string_view option) {
+  constexpr std::string_view kWarmTag = ",warm:";
+  const auto tag = text.find(kWarmTag);
+  Schedule schedule = parse_form(text.substr(0, tag), text, option);
+  if (tag == std::string_view::npos) return schedule;
+  schedule.warm_ = parse_positive(text.substr(tag + kWarmTag.size()), text, option);
+  if (schedule.warm_ >= 1.0) {
+    throw InputError(
+        cat("[", option, "] '", text, "' is not a schedule, expected a warm-up below 1"));
+  }
+  return schedule;
+}
+
+Schedule Schedule::parse_form(std::string_view text,
+                              std::string_view whole,
+                              std::string_view option) {
   constexpr std::string_view kCosineTag = "cosine:";
   Schedule schedule(1.0);
   if (text.starts_with(kCosineTag)) {
     schedule.kind_ = Kind::kCosine;
-    schedule.first_ = parse_positive(text.substr(kCosineTag.size()), text, option);
+    schedule.first_ = parse_positive(text.substr(kCosineTag.size()), whole, option);
   } else if (const auto dots = text.find(".."); dots != std::string_view::npos) {
     schedule.kind_ = Kind::kGeometric;
-    schedule.first_ = parse_positive(text.substr(0, dots), text, option);
-    schedule.last_ = parse_positive(text.substr(dots + 2), text, option);
+    schedule.first_ = parse_positive(text.substr(0, dots), whole, option);
+    schedule.last_ = parse_positive(text.substr(dots + 2), whole, option);
   } else if (const auto star = text.find('*'); star != std::string_view::npos) {
     const auto at = text.find('@');
     schedule.kind_ = Kind::kFactor;
-    schedule.first_ = parse_positive(text.substr(0, star), text, option);
+    schedule.first_ = parse_positive(text.substr(0, star), whole, option);
     const auto factor = text.substr(star + 1, at == std::string_view::npos ? at : at - star - 1);
-    schedule.last_ = parse_positive(factor, text, option);
-    if (at != std::string_view::npos) schedule.read_unit(text.substr(at + 1), text, option);
+    schedule.last_ = parse_positive(factor, whole, option);
+    if (at != std::string_view::npos) schedule.read_unit(text.substr(at + 1), whole, option);
   } else {
-    schedule.first_ = parse_positive(text, text, option);
+    schedule.first_ = parse_positive(text, whole, option);
   }
   return schedule;
 }
@@ -101,6 +118,15 @@ void Schedule::read_unit(std::string_view unit, std::string_view whole, std::str
 }
 
 double Schedule::at(const Progress& at, Over over) const noexcept {
+  if (warm_ == 0.0) return form_at(at, over);
+  // That of the first step is one part of the rise, not 0, which would be no step.
+  const std::int64_t done = over == Over::kSteps ? at.step : at.round;
+  const std::int64_t total = over == Over::kSteps ? at.total_steps : at.total_rounds;
+  const double rise = warm_ * static_cast<double>(std::max<std::int64_t>(1, total));
+  return form_at(at, over) * std::min(1.0, static_cast<double>(done + 1) / rise);
+}
+
+double Schedule::form_at(const Progress& at, Over over) const noexcept {
   const double fraction = over == Over::kSteps ? at.fraction() : at.round_fraction();
   switch (kind_) {
     case Kind::kConstant:
@@ -130,6 +156,10 @@ std::int64_t Schedule::periods(const Progress& at, Over over) const noexcept {
 }
 
 std::string Schedule::text() const {
+  return warm_ == 0.0 ? form_text() : cat(form_text(), ",warm:", shortest(warm_));
+}
+
+std::string Schedule::form_text() const {
   switch (kind_) {
     case Kind::kConstant:
       break;

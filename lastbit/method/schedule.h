@@ -39,6 +39,9 @@ enum class Over : std::uint8_t { kSteps, kRounds };
 ///                          @30000steps
 ///     cosine:0.05          half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no
 ///                          restarts)
+///     FORM,warm:0.05       any of them times a factor that rises evenly to 1 over the first 0.05
+///     of
+///                          the run (Goyal et al. 2017)
 class Schedule {
  public:
   Schedule(double value) noexcept
@@ -65,6 +68,11 @@ class Schedule {
  private:
   enum class Kind : std::uint8_t { kConstant, kGeometric, kFactor, kCosine };
 
+  static Schedule parse_form(std::string_view text,
+                             std::string_view whole,
+                             std::string_view option);
+  double form_at(const Progress& at, Over over) const noexcept;
+  std::string form_text() const;
   void read_unit(std::string_view unit, std::string_view whole, std::string_view option);
   std::int64_t periods(const Progress& at, Over over) const noexcept;
   std::string unit_text() const;
@@ -76,6 +84,7 @@ class Schedule {
   enum class Unit : std::uint8_t { kNatural, kEpochs, kRounds, kSteps };
   Unit unit_ = Unit::kNatural;
   std::int64_t every_ = 1;
+  double warm_ = 0.0;  // share of the run
 };
 
 }  // namespace lastbit

@@ -35,6 +35,7 @@ struct RuntimeOperator {
   bool must_be_constant = false;  ///< There is no step for a weight that is computed.
   /// Inputs from here on are read when the plan is made, and never as floats in memory.
   std::size_t first_parameter = ~std::size_t{0};
+  bool integer_parameters = false;  ///< They may be integers, as the bounds of a Slice are.
   /// What follows may be made part of the step: see Fused.
   bool fuses = false;
 };
@@ -77,5 +78,6 @@ void make_normalization(const StepRequest& request);                      // nor
 void make_softmax(const StepRequest& request);                            // softmax
 void make_transpose(const StepRequest& request);                          // layout
 void make_concat(const StepRequest& request);                             // layout
+void make_selection(const StepRequest& request);                          // selection
 
 }  // namespace lastbit

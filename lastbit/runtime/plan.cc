@@ -158,8 +158,11 @@ class Planner {
       folded_.emplace_back(Tensor::scalar(*number));
     } else if (const auto* numbers = std::get_if<std::vector<float>>(&value)) {
       folded_.emplace_back(Tensor::floats({static_cast<std::int64_t>(numbers->size())}, *numbers));
+    } else if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&value)) {
+      folded_.emplace_back(
+          Tensor::int64s({static_cast<std::int64_t>(integers->size())}, *integers));
     } else {
-      return;  // integers: shapes and axes, which shape inference has read
+      return;  // an integer, which shape inference has read
     }
     const Initializer& constant = folded_.back();
     values_[node.outputs.front()] = {
@@ -234,6 +237,9 @@ class Planner {
   }
 
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {
+    if (i >= row.first_parameter && row.integer_parameters) {
+      return values_.find(node.inputs[i])->second;
+    }
     require_float(node.inputs[i], "node " + describe(node));
     Operand operand = values_.find(node.inputs[i])->second;
     if (element_count(operand.shape) == 0) {

@@ -11,6 +11,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/train/selection.h"
 #include "lastbit/train/windows.h"
 
 namespace lastbit {
@@ -203,6 +204,16 @@ OperatorCall unsqueeze(const Context& context) {
   };
 }
 
+OperatorCall selection(const Context& context) {
+  std::vector<std::vector<std::int64_t>> parameters;
+  for (std::size_t i = 1; i < context.node.inputs.size(); ++i) {
+    const bool is_value = context.node.op == "Pad" && i == 2;
+    parameters.push_back(context.has(i) && !is_value ? context.constant_ints(i)
+                                                     : std::vector<std::int64_t>{});
+  }
+  return compile_selection(context.node, std::move(parameters));
+}
+
 OperatorCall conv(const Context& c) { return compile_conv(c.node); }
 OperatorCall max_pool(const Context& c) { return compile_max_pool(c.node); }
 OperatorCall average_pool(const Context& c) { return compile_average_pool(c.node); }
@@ -230,9 +241,11 @@ constexpr std::array kOperators = {
     Row{"MatMul", binary<at::matmul>},
     Row{"MaxPool", max_pool},
     Row{"Mul", binary<mul>},
+    Row{"Pad", selection},
     Row{"Relu", unary<at::relu>},
     Row{"Reshape", reshape},
     Row{"Sigmoid", unary<at::sigmoid>},
+    Row{"Slice", selection},
     Row{"Softmax", softmax},
     Row{"Squeeze", squeeze},
     Row{"Sub", binary<sub>},

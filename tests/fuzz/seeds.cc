@@ -105,6 +105,8 @@ Graph every_operator() {
          {{"kernel_shape", Ints{2, 3}},
           {"pads", Ints{1, 1, 0, 1}},
           {"count_include_pad", std::int64_t{1}}});
+  c.then("Pad", {c.ints({0, 1, 0, 0, 0, 0, 1, 2}), c.scalar(1.0F)});
+  c.then("Slice", {c.ints({0, -1}), c.ints({12, -100}), c.ints({1, 3}), c.ints({1, -2})});
   c.then("Transpose", {}, {{"perm", Ints{0, 2, 3, 1}}});
   c.then("Softmax", {}, {{"axis", std::int64_t{-1}}});
   c.then("Transpose", {}, {{"perm", Ints{0, 3, 1, 2}}});

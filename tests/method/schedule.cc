@@ -99,7 +99,9 @@ TEST(Schedule, ReadsItsOwnTextBack) {
                                  "0.001*0.3@30000steps",
                                  "1*1.02@2rounds",
                                  "9e-05*1.0000001",
-                                 "cosine:0.1234567"}) {
+                                 "cosine:0.1234567",
+                                 "cosine:0.1,warm:0.05",
+                                 "0.1*0.5@2rounds,warm:0.125"}) {
     const Schedule schedule = Schedule::parse(text, "rho");
     EXPECT_EQ(schedule.text(), text);
     const Schedule again = Schedule::parse(schedule.text(), "rho");
@@ -109,24 +111,77 @@ TEST(Schedule, ReadsItsOwnTextBack) {
   EXPECT_EQ(Schedule(1.0 / 3.0).text(), "0.3333333333333333");
 }
 
+TEST(Schedule, RisesEvenlyOverItsWarmUp) {
+  const Schedule schedule = Schedule::parse("0.5,warm:0.1", "learning-rate");
+  const auto step = [&](std::int64_t done) {
+    return schedule.at({.step = done, .total_steps = 100}, Over::kSteps);
+  };
+  EXPECT_DOUBLE_EQ(step(0), 0.05);
+  EXPECT_DOUBLE_EQ(step(4), 0.25);
+  EXPECT_DOUBLE_EQ(step(9), 0.5);
+  EXPECT_DOUBLE_EQ(step(60), 0.5);
+  const Schedule cosine = Schedule::parse("cosine:0.5,warm:0.1", "learning-rate");
+  EXPECT_DOUBLE_EQ(cosine.at({.step = 50, .total_steps = 100}, Over::kSteps), 0.25);
+  EXPECT_EQ(step(0), schedule.at({.round = 0, .total_rounds = 100}, Over::kRounds));
+}
+
 TEST(Schedule, NamesTheOptionAndTheTextThatIsMalformed) {
   EXPECT_EQ(
       refusal("fast"),
       "[rho] 'fast' is not a schedule, expected a positive number, FIRST..LAST, FIRST*FACTOR, "
-      "FIRST*FACTOR@PERIOD or cosine:FIRST");
+      "FIRST*FACTOR@PERIOD or cosine:FIRST, and ,warm:SHARE after it for a rise over a share "
+      "of the run");
 }
 
 TEST(Schedule, RefusesWhatIsNotOneOfItsForms) {
-  for (
-      const std::string text :
-      {"",          "0",         "-1",           "nan",         "inf",
-       "1e999",     "0.1 ",      " 0.1",         "0.1x",        "+0.1",
-       "..",        "0.1..",     "..0.1",        "0.1..0",      "0.1..-1",
-       "0.1..inf",  "1..2..3",   "0.1*",         "*0.1",        "0.1*0",
-       "0.1*-2",    "0.1*nan",   "0.1*0.9*2",    "cosine:",     "cosine:0",
-       "cosine:-1", "cosine:x",  "cosine",       "cosine:1..2", "Cosine:1",
-       "0.1,0.2",   "0x10",      "0.1...0.2x",   "0.1*2@",      "0.1*2@0round",
-       "0.1*2@x",   "0.1@round", "0.1*2@-1step", "0.1*2@3",     "0.1*2@9999999999999999999steps"}) {
+  for (const std::string text : {"",
+                                 "0",
+                                 "-1",
+                                 "nan",
+                                 "inf",
+                                 "1e999",
+                                 "0.1 ",
+                                 " 0.1",
+                                 "0.1x",
+                                 "+0.1",
+                                 "..",
+                                 "0.1..",
+                                 "..0.1",
+                                 "0.1..0",
+                                 "0.1..-1",
+                                 "0.1..inf",
+                                 "1..2..3",
+                                 "0.1*",
+                                 "*0.1",
+                                 "0.1*0",
+                                 "0.1*-2",
+                                 "0.1*nan",
+                                 "0.1*0.9*2",
+                                 "cosine:",
+                                 "cosine:0",
+                                 "cosine:-1",
+                                 "cosine:x",
+                                 "cosine",
+                                 "cosine:1..2",
+                                 "Cosine:1",
+                                 "0.1,0.2",
+                                 "0x10",
+                                 "0.1...0.2x",
+                                 "0.1*2@",
+                                 "0.1*2@0round",
+                                 "0.1*2@x",
+                                 "0.1@round",
+                                 "0.1*2@-1step",
+                                 "0.1*2@3",
+                                 "0.1*2@9999999999999999999steps",
+                                 "0.1,warm:",
+                                 "0.1,warm:0",
+                                 "0.1,warm:1",
+                                 "0.1,warm:-0.1",
+                                 "0.1,warm:x",
+                                 ",warm:0.1",
+                                 "0.1,warm:0.1,warm:0.1",
+                                 "cosine:,warm:0.1"}) {
     const std::string message = refusal(text);
     EXPECT_EQ(message.rfind("[rho] '" + text + "' is not a schedule", 0), 0U)
         << text << ": " << message;

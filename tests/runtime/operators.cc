@@ -8,6 +8,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/graph/shapes.h"
 #include "reference.h"
+#include "selections.h"
 
 // Every operator but those with a window (windows.cc) against a plain evaluation in double
 // precision.
@@ -231,6 +232,17 @@ TEST(Operators, ConcatAlongEveryAxis) {
     add_random(graph, "c", other, random);
     graph.nodes = {node("Tanh", {"x"}, {}, "t"), node("Concat", {"x", "c", "t"}, {{"axis", axis}})};
     expect_agreement(graph, random);
+  }
+}
+
+TEST(Operators, TakePartsAndPutBordersInBothLayouts) {
+  Random random(16);
+  for (const bool inner : {false, true}) {
+    const std::vector<Graph> graphs = reference::selections(inner, random);
+    for (std::size_t i = 0; i < graphs.size(); ++i) {
+      SCOPED_TRACE(i);
+      expect_agreement(graphs[i], random);
+    }
   }
 }
 

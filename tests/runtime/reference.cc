@@ -83,6 +83,8 @@ class Evaluation {
       return each([&](const Index& i) { return softmax(i); });
     if (op == "Transpose") return each([&](const Index& i) { return transposed(i); });
     if (op == "Concat") return each([&](const Index& i) { return joined(i); });
+    if (op == "Slice") return each([&](const Index& i) { return sliced(i); });
+    if (op == "Pad") return each([&](const Index& i) { return padded(i); });
     if (op == "Clip") return each([&](const Index& i) { return clip(i); });
     if (op == "Add" || op == "Sub" || op == "Mul" || op == "Div") {
       return each([&](const Index& i) { return combine(op, at(*in_[0], i), at(*in_[1], i)); });
@@ -289,6 +291,60 @@ class Evaluation {
     return x;
   }
 
+  // The integers of an input; `absent` where it has none.
+  Index integers(std::size_t i, Index absent) const {
+    if (!has(i)) return absent;
+    Index values;
+    for (const Number& number : in_[i]->data) {
+      values.push_back(static_cast<std::int64_t>(number.value));
+    }
+    return values;
+  }
+
+  Index first_axes(std::size_t count) const {
+    Index axes;
+    for (std::size_t a = 0; a < count; ++a) axes.push_back(static_cast<std::int64_t>(a));
+    return axes;
+  }
+
+  std::size_t resolved(std::int64_t axis) const {
+    const auto rank = static_cast<std::int64_t>(in_[0]->shape.size());
+    return static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+  }
+
+  Number sliced(const Index& i) {
+    const Index starts = integers(1, {});
+    const Index axes = integers(3, first_axes(starts.size()));
+    const Index steps = integers(4, Index(starts.size(), 1));
+    Index from = i;
+    for (std::size_t k = 0; k < axes.size(); ++k) {
+      const std::size_t a = resolved(axes[k]);
+      const std::int64_t size = in_[0]->shape[a];
+      std::int64_t start = starts[k] < 0 ? starts[k] + size : starts[k];
+      start = std::max(start, std::int64_t{0});
+      if (steps[k] < 0) start = std::min(start, size - 1);
+      from[a] = start + i[a] * steps[k];
+    }
+    return at(*in_[0], from);
+  }
+
+  Number padded(const Index& i) {
+    const Index pads = integers(1, {});
+    const Index axes = integers(3, first_axes(i.size()));
+    const std::string mode = string_attribute(node_, "mode", "constant");
+    Index from = i;
+    for (std::size_t k = 0; k < axes.size(); ++k) {
+      const std::size_t a = resolved(axes[k]);
+      const std::int64_t last = in_[0]->shape[a] - 1;
+      std::int64_t& position = from[a];
+      position -= pads[k];
+      if (mode == "edge") position = std::clamp(position, std::int64_t{0}, last);
+      if (mode == "reflect") position = last - std::abs(last - std::abs(position));
+      if (position < 0 || position > last) return has(2) ? in_[2]->data[0] : Number{};
+    }
+    return at(*in_[0], from);
+  }
+
   const Node& node_;
   const std::vector<const Array*>& in_;
   Array& out_;
@@ -301,15 +357,16 @@ Arrays evaluate(const Graph& graph,
                 const std::vector<std::vector<float>>& inputs) {
   const TypeMap types = infer_shapes(graph, batch);
   Arrays arrays;
-  const auto keep = [&](const std::string& name, std::span<const float> values) {
+  const auto keep = [&](const std::string& name, const auto& values) {
     Array& array = arrays[name];
     array.shape = types.at(name).shape;
-    for (const float v : values) array.data.push_back({v, 0.0});
+    for (const auto v : values) array.data.push_back({static_cast<double>(v), 0.0});
   };
   for (std::size_t i = 0; i < inputs.size(); ++i) keep(graph.inputs[i].name, inputs[i]);
   for (const auto& [name, initializer] : graph.initializers) {
     const Tensor tensor = decode(initializer);
     if (tensor.type() == DType::kFloat) keep(name, tensor.as_floats());
+    if (tensor.type() == DType::kInt64) keep(name, tensor.as_int64s());
   }
   for (const Node& node : graph.nodes) {
     std::vector<const Array*> in;

@@ -11,6 +11,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/graph/shapes.h"
+#include "tests/runtime/selections.h"
 
 // Every operator but those with a window (windows.cc) against a plain evaluation in double
 // precision and the runtime.
@@ -171,6 +172,17 @@ TEST(Operators, ConcatAlongEveryAxis) {
     add_random(graph, "c", other, random);
     graph.nodes = {node("Tanh", {"x"}, {}, "t"), node("Concat", {"x", "c", "t"}, {{"axis", axis}})};
     expect_agreement(graph, random);
+  }
+}
+
+TEST(Operators, TakePartsAndPutBordersInBothLayouts) {
+  Random random(13);
+  for (const bool inner : {false, true}) {
+    const std::vector<Graph> graphs = reference::selections(inner, random);
+    for (std::size_t i = 0; i < graphs.size(); ++i) {
+      SCOPED_TRACE(i);
+      expect_agreement(graphs[i], random);
+    }
   }
 }
 
