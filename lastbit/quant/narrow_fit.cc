@@ -10,6 +10,7 @@
 
 #include "lastbit/base/threads.h"
 #include "lastbit/quant/buckets.h"
+#include "lastbit/quant/chords.h"
 #include "lastbit/quant/scale_fit.h"
 #include "lastbit/quant/sort.h"
 
@@ -38,7 +39,7 @@ class Narrowing {
       : weights_(weights),
         levels_(levels),
         parts_(weights.size() < kManyWeights ? 1 : 2),
-        low_bits_(weights.size() < kManyWeights ? 16 : 14) {
+        low_bits_(weights.size() < kManyWeights ? 17 : 14) {
     for_each_part(
         [&](std::size_t part, std::span<const float> own) { extents_[part] = extent_of(own); });
     largest_ = static_cast<std::uint32_t>(std::max(extents_[0].largest, extents_[1].largest));
@@ -57,6 +58,39 @@ class Narrowing {
   NarrowSearch run(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
     count();
     find_range();
+    return parts_ == 1 ? pick_few(first, second) : pick(first, second);
+  }
+
+ private:
+  // The weights that may take a step, by chords.
+  NarrowSearch pick_few(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
+    Bracket bracket{low_, high_, at(high_).without, best_, {}, {}};
+    std::size_t room = 0;
+    for (std::size_t step = 1; step < levels_.size(); ++step) {
+      bracket.ranges.push_back(range(step));
+      room += Pool::room(size_of(bracket.ranges.back(), 0));
+    }
+    first = std::make_unique_for_overwrite<float[]>(room);
+    float* memory = first.get();
+    for (const Range& one : bracket.ranges) {
+      bracket.pools.emplace_back(weights_, one, memory);
+      memory += Pool::room(bracket.pools.back().size());
+    }
+    narrow(levels_, bracket);
+    std::size_t most = 0;
+    for (const Pool& pool : bracket.pools) most = std::max(most, pool.size());
+    second = std::make_unique_for_overwrite<float[]>(most);
+    NarrowSearch narrow{bracket.low, bracket.high, bracket.base, {}};
+    for (const Pool& pool : bracket.pools) {
+      const std::span<float> own = pool.magnitudes();
+      const std::span<float> sorted = sort_floats(own, {second.get(), own.size()});
+      if (sorted.data() != own.data()) std::copy(sorted.begin(), sorted.end(), own.begin());
+      narrow.magnitudes.push_back(own);
+    }
+    return narrow;
+  }
+
+  NarrowSearch pick(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
     NarrowSearch narrow{low_, high_, at(high_).without, {}};
     std::vector<Range> own_ranges;
     for (std::size_t step = 1; step < levels_.size(); ++step) own_ranges.push_back(range(step));
@@ -83,7 +117,6 @@ class Narrowing {
     return narrow;
   }
 
- private:
   // What holds at one scale.
   struct Point {
     double scale;

@@ -1,0 +1,184 @@
+#include "lastbit/quant/chords.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+namespace lastbit {
+namespace {
+
+// A step from level m to m' at the scale s gains s (m' - m) (2 w - s (m + m')) where that is above
+// zero. So the gain of all weights at their nearest levels is s K(s), where K is a sum of terms
+// 2 (m' - m) max(w - s (m + m') / 2, 0) and of a line: convex, so between two scales it is at most
+// the chord. s times the chord is a parabola; scales where it is below what some fit attains are
+// ruled out.
+
+// So few are swept at once.
+constexpr std::size_t kFew = 24;
+
+// More than the rounding of sums in double.
+constexpr double kEnough = 1.0 - 1e-9;
+
+struct Step {
+  double rise;
+  double half_sum;
+};
+
+Step step_of(std::span<const float> levels, std::size_t i) {
+  const double low = levels[i];
+  const double high = levels[i + 1];
+  return {high - low, 0.5 * (low + high)};
+}
+
+struct Curve {
+  std::span<const double> scales;
+  std::vector<double> values;  // K
+  std::vector<double> errors;  // K is off by at most that
+};
+
+Curve curve_of(std::span<const float> levels,
+               std::span<const double> scales,
+               const Bracket& bracket) {
+  Curve curve{scales, {}, std::vector<double>(scales.size())};
+  for (const double scale : scales) {
+    curve.values.push_back(2.0 * bracket.base.s1 - scale * bracket.base.s2);
+  }
+  for (std::size_t i = 0; i < bracket.pools.size(); ++i) {
+    const Pool& pool = bracket.pools[i];
+    if (pool.size() == 0) continue;
+    const Step step = step_of(levels, i);
+    const auto origin = std::bit_cast<float>(bracket.ranges[i].first);
+    const auto count = static_cast<double>(pool.padded());
+    for (std::size_t begin = 0; begin < scales.size(); begin += Pool::kThresholds) {
+      Pool::Thresholds thresholds;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      for (std::size_t k = 0; k < thresholds.size(); ++k) {
+        const double scale = scales[std::min(begin + k, scales.size() - 1)];
+        thresholds[k] = std::max(origin, static_cast<float>(step.half_sum * scale));
+      }
+      const auto sums = pool.sums_of_larger(thresholds, origin);
+      for (std::size_t k = begin; k < std::min(scales.size(), begin + Pool::kThresholds); ++k) {
+        const double threshold = thresholds[k - begin];
+        const double sum = sums[k - begin];
+        curve.values[k] += 2.0 * step.rise * (sum - count * (threshold - origin));
+        // The second term is for thresholds that are rounded.
+        curve.errors[k] +=
+            2.0 * step.rise * (Pool::kError * sum + 0x1p-23 * count * threshold);
+      }
+    }
+  }
+  return curve;
+}
+
+struct Interval {
+  double low;
+  double high;
+};
+
+// Where in [a, b] the parabola that passes through a K(a) and b K(b) and 0 is at least `gain`.
+Interval above(double gain, Interval between, double value_low, double value_high) {
+  const double slope = (value_high - value_low) / (between.high - between.low);
+  if (!(slope < 0.0)) return between;
+  const double start = value_low - slope * between.low;
+  const double square = start * start + 4.0 * slope * gain;
+  if (square < 0.0) return {1.0, 0.0};
+  const double root = std::sqrt(square);
+  return {std::max(between.low, (start - root) / (-2.0 * slope)),
+          std::min(between.high, (start + root) / (-2.0 * slope))};
+}
+
+// False if no scale is left, which no rounding that is accounted for brings about.
+bool shrink(const Curve& curve, Bracket& bracket) {
+  for (std::size_t k = 0; k < curve.scales.size(); ++k) {
+    bracket.gain = std::max(bracket.gain, curve.scales[k] * (curve.values[k] - curve.errors[k]));
+  }
+  double low = bracket.high;
+  double high = bracket.low;
+  for (std::size_t k = 1; k < curve.scales.size(); ++k) {
+    const Interval left = above(bracket.gain * kEnough,
+                                {curve.scales[k - 1], curve.scales[k]},
+                                curve.values[k - 1] + curve.errors[k - 1],
+                                curve.values[k] + curve.errors[k]);
+    if (left.low > left.high) continue;
+    low = std::min(low, left.low);
+    high = std::max(high, left.high);
+  }
+  if (low > high) return false;
+  bracket.low = low;
+  bracket.high = high;
+  return true;
+}
+
+// Adds the steps taken above the bracket to the base, and drops those not taken within.
+void drop(std::span<const float> levels, Bracket& bracket, float* memory) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < bracket.pools.size(); ++i) {
+    Pool& pool = bracket.pools[i];
+    if (pool.size() == 0) continue;
+    const Step step = step_of(levels, i);
+    const float least = std::nextafter(static_cast<float>(step.half_sum * bracket.low), 0.0F);
+    const float most = std::nextafter(static_cast<float>(step.half_sum * bracket.high), kInfinity);
+    const Bucket above = pool.above(most);
+    bracket.base.s1 += step.rise * above.sum;
+    bracket.base.s2 += 2.0 * step.rise * step.half_sum * above.count;
+    const std::uint32_t first = std::max(1U, bits_of(least));
+    bracket.ranges[i] = {first, bits_of(most) + 1 - first};
+    const std::size_t room = Pool::room(pool.size());
+    pool = Pool(pool.magnitudes(),
+                bracket.ranges[i],
+                memory == nullptr ? pool.magnitudes().data() : memory + i * room);
+  }
+}
+
+// Sums in float neither overflow nor lose what is below the least normal float.
+bool in_middle(std::span<const float> levels, const Bracket& bracket) {
+  const double least = bracket.high * step_of(levels, 0).half_sum;
+  const double largest = bracket.high * levels.back();
+  return least > 1e-30 && largest < 1e30;
+}
+
+std::size_t size_of(const Bracket& bracket) {
+  std::size_t size = 0;
+  for (const Pool& pool : bracket.pools) size += pool.size();
+  return size;
+}
+
+// Sums in float neither overflow nor lose what is below the least normal float.
+bool in_middle(std::span<const float> levels, const Bracket& bracket) {
+  const double least = bracket.high * step_of(levels, 0).half_sum;
+  const double largest = bracket.high * levels.back();
+  return least > 1e-30 && largest < 1e30;
+}
+
+}  // namespace
+
+bool narrow_to(std::span<const float> levels,
+               std::span<const double> scales,
+               Bracket& bracket,
+               float* memory) {
+  if (!in_middle(levels, bracket) || !shrink(curve_of(levels, scales, bracket), bracket)) {
+    return false;
+  }
+  drop(levels, bracket, memory);
+  return true;
+}
+
+void narrow(std::span<const float> levels, Bracket& bracket) {
+  std::size_t left = size_of(bracket);
+  while (left > kFew && bracket.low < bracket.high) {
+    std::array<double, Pool::kThresholds> scales;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    const double stride = (bracket.high - bracket.low) / static_cast<double>(scales.size() - 1);
+    for (std::size_t k = 0; k < scales.size(); ++k) {
+      scales[k] = bracket.low + stride * static_cast<double>(k);
+    }
+    scales.back() = bracket.high;
+    if (!narrow_to(levels, scales, bracket)) return;
+    const std::size_t before = std::exchange(left, size_of(bracket));
+    if (left > before / 2) return;
+  }
+}
+
+}  // namespace lastbit
