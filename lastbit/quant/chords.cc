@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "lastbit/quant/sort.h"
+
 namespace lastbit {
 namespace {
 
@@ -146,14 +148,18 @@ std::size_t size_of(const Bracket& bracket) {
   return size;
 }
 
-// Sums in float neither overflow nor lose what is below the least normal float.
-bool in_middle(std::span<const float> levels, const Bracket& bracket) {
-  const double least = bracket.high * step_of(levels, 0).half_sum;
-  const double largest = bracket.high * levels.back();
-  return least > 1e-30 && largest < 1e30;
-}
-
 }  // namespace
+
+double best_of(std::span<const float> levels,
+               std::span<const double> scales,
+               const Bracket& bracket) {
+  const Curve curve = curve_of(levels, scales, bracket);
+  std::size_t best = 0;
+  for (std::size_t k = 1; k < scales.size(); ++k) {
+    if (scales[k] * curve.values[k] > scales[best] * curve.values[best]) best = k;
+  }
+  return scales[best];
+}
 
 bool narrow_to(std::span<const float> levels,
                std::span<const double> scales,
@@ -166,7 +172,7 @@ bool narrow_to(std::span<const float> levels,
   return true;
 }
 
-void narrow(std::span<const float> levels, Bracket& bracket) {
+NarrowSearch narrow(std::span<const float> levels, Bracket& bracket) {
   std::size_t left = size_of(bracket);
   while (left > kFew && bracket.low < bracket.high) {
     std::array<double, Pool::kThresholds> scales;  // NOLINT(cppcoreguidelines-pro-type-member-init)
@@ -175,10 +181,19 @@ void narrow(std::span<const float> levels, Bracket& bracket) {
       scales[k] = bracket.low + stride * static_cast<double>(k);
     }
     scales.back() = bracket.high;
-    if (!narrow_to(levels, scales, bracket)) return;
+    if (!narrow_to(levels, scales, bracket)) break;
     const std::size_t before = std::exchange(left, size_of(bracket));
-    if (left > before / 2) return;
+    if (left > before / 2) break;
   }
+  std::vector<float> scratch(left);
+  NarrowSearch result{bracket.low, bracket.high, bracket.base, {}};
+  for (const Pool& pool : bracket.pools) {
+    const std::span<float> own = pool.magnitudes();
+    const std::span<float> sorted = sort_floats(own, std::span(scratch).first(own.size()));
+    if (sorted.data() != own.data()) std::copy(sorted.begin(), sorted.end(), own.begin());
+    result.magnitudes.push_back(own);
+  }
+  return result;
 }
 
 }  // namespace lastbit

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +20,11 @@ struct Bracket {
   std::vector<Pool> pools;    ///< (steps) the weights within.
 };
 
+/// The scale of the largest gain among some, nearly. @param levels  of the one side, as in `Side`.
+double best_of(std::span<const float> levels,
+               std::span<const double> scales,
+               const Bracket& bracket);
+
 /// Rules out scales, and with them weights, by what holds at some of them. Does not change the best
 /// fit.
 /// @param levels  of the one side, as in `Side`.
@@ -30,7 +37,17 @@ bool narrow_to(std::span<const float> levels,
                Bracket& bracket,
                float* memory = nullptr);
 
-/// The same until few weights are left, or few fewer.
-void narrow(std::span<const float> levels, Bracket& bracket);
+/// The same until few weights are left, or few fewer, and sorts them.
+NarrowSearch narrow(std::span<const float> levels, Bracket& bracket);
+
+/// Narrows a search to the scales about a guess from a sample of the weights: for few levels and
+/// up to some thousands of weights.
+/// @param weights  at least some hundred
+/// @param largest  magnitude, above 0
+/// @return nothing if too many weights are left
+std::optional<Bracket> bracket_of_guess(std::span<const float> weights,
+                                        std::span<const float> levels,
+                                        float largest,
+                                        std::unique_ptr<float[]>& memory);
 
 }  // namespace lastbit

@@ -33,6 +33,11 @@ namespace {
 // Two parts from here on, with sums of their own: the result does not depend on the threads.
 constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
 
+// Passes that compare each weight with some thresholds take less time than buckets where these are
+// few, and the weights lie in the nearest cache.
+constexpr std::size_t kMostGuessed = std::size_t{1} << 14U;
+constexpr std::size_t kMostLevelsGuessed = 3;
+
 class Narrowing {
  public:
   Narrowing(std::span<const float> weights, std::span<const float> levels)
@@ -56,38 +61,32 @@ class Narrowing {
   }
 
   NarrowSearch run(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
+    if (weights_.size() <= kMostGuessed && levels_.size() <= kMostLevelsGuessed) {
+      const float largest = std::bit_cast<float>(largest_);
+      if (auto bracket = bracket_of_guess(weights_, levels_, largest, first)) {
+        return narrow(levels_, *bracket);
+      }
+    }
     count();
     find_range();
-    return parts_ == 1 ? pick_few(first, second) : pick(first, second);
+    return parts_ == 1 ? pick_few(first) : pick(first, second);
   }
 
  private:
-  // The weights that may take a step, by chords.
-  NarrowSearch pick_few(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
+  NarrowSearch pick_few(std::unique_ptr<float[]>& memory) {
     Bracket bracket{low_, high_, at(high_).without, best_, {}, {}};
     std::size_t room = 0;
     for (std::size_t step = 1; step < levels_.size(); ++step) {
       bracket.ranges.push_back(range(step));
       room += Pool::room(size_of(bracket.ranges.back(), 0));
     }
-    first = std::make_unique_for_overwrite<float[]>(room);
-    float* memory = first.get();
+    memory = std::make_unique_for_overwrite<float[]>(room);
+    float* next = memory.get();
     for (const Range& one : bracket.ranges) {
-      bracket.pools.emplace_back(weights_, one, memory);
-      memory += Pool::room(bracket.pools.back().size());
+      bracket.pools.emplace_back(weights_, one, next);
+      next += Pool::room(bracket.pools.back().size());
     }
-    narrow(levels_, bracket);
-    std::size_t most = 0;
-    for (const Pool& pool : bracket.pools) most = std::max(most, pool.size());
-    second = std::make_unique_for_overwrite<float[]>(most);
-    NarrowSearch narrow{bracket.low, bracket.high, bracket.base, {}};
-    for (const Pool& pool : bracket.pools) {
-      const std::span<float> own = pool.magnitudes();
-      const std::span<float> sorted = sort_floats(own, {second.get(), own.size()});
-      if (sorted.data() != own.data()) std::copy(sorted.begin(), sorted.end(), own.begin());
-      narrow.magnitudes.push_back(own);
-    }
-    return narrow;
+    return narrow(levels_, bracket);
   }
 
   NarrowSearch pick(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {

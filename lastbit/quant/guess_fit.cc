@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "lastbit/quant/chords.h"
+
+namespace lastbit {
+namespace {
+
+constexpr std::size_t kSampleRows = 16;
+constexpr std::size_t kSample = kSampleRows * Pool::kRow;
+
+// All weights at the level nearest to zero. Zeros never leave it.
+Bracket whole(std::span<const float> levels,
+              const Pool& positive,
+              std::size_t count,
+              float largest) {
+  const double lowest = levels[0];
+  // No fit has a larger scale.
+  const double highest = lowest > 0.0 ? largest / lowest : 2.0 * largest / levels[1];
+  Bracket bracket{0.0, highest, {}, 0.0, {}, {}};
+  if (lowest > 0.0) {
+    const double sum = positive.above(0.0F).sum;
+    bracket.base = {lowest * sum, lowest * lowest * static_cast<double>(count)};
+    bracket.gain = bracket.base.s1 * bracket.base.s1 / bracket.base.s2;
+  }
+  bracket.ranges.assign(levels.size() - 1, Range{1, std::bit_cast<std::uint32_t>(largest)});
+  bracket.pools.assign(levels.size() - 1, positive);
+  return bracket;
+}
+
+// About the best scale of rows from all over the weights.
+double guess(std::span<const float> levels, const Pool& all) {
+  std::array<float, kSample> rows;                    // NOLINT(*-pro-type-member-init)
+  std::array<float, Pool::room(kSample)> magnitudes;  // NOLINT(*-pro-type-member-init)
+  for (std::size_t i = 0; i < kSampleRows; ++i) {
+    const std::size_t row = all.size() / Pool::kRow * i / kSampleRows;
+    std::copy_n(&all.magnitudes()[row * Pool::kRow], Pool::kRow, &rows[i * Pool::kRow]);
+  }
+  const Pool sample(rows, {1, 0x7F800000U}, magnitudes.data());
+  const float largest = *std::max_element(rows.begin(), rows.end());
+  const Bracket bracket = whole(levels, sample, kSample, largest);
+  // The largest level comes to lie between the mean of weights and the largest of them.
+  const double mean = sample.above(0.0F).sum / static_cast<double>(kSample);
+  std::array<double, Pool::kThresholds> scales;  // NOLINT(*-pro-type-member-init)
+  const double ratio = std::pow(largest / mean, 1.0 / static_cast<double>(scales.size() - 1));
+  double scale = mean / levels.back();
+  for (double& one : scales) one = std::exchange(scale, scale * ratio);
+  const double rough = best_of(levels, scales, bracket);
+  for (std::size_t k = 0; k < scales.size(); ++k) {
+    const double place = 2.0 * static_cast<double>(k) / static_cast<double>(scales.size() - 1);
+    scales[k] = rough * (1.0 + (ratio - 1.0) * (place - 1.0));
+  }
+  return best_of(levels, scales, bracket);
+}
+
+}  // namespace
+
+std::optional<Bracket> bracket_of_guess(std::span<const float> weights,
+                                        std::span<const float> levels,
+                                        float largest,
+                                        std::unique_ptr<float[]>& memory) {
+  const std::size_t room = Pool::room(weights.size());
+  memory = std::make_unique_for_overwrite<float[]>(room * levels.size());
+  const Pool positive(weights, {1, 0x7F800000U}, memory.get());
+  if (positive.size() < 2 * kSample) return std::nullopt;
+  Bracket bracket = whole(levels, positive, weights.size(), largest);
+  // Close together about the guess, where the gain hardly changes.
+  constexpr std::array<double, 14> kPlaces = {
+      0.35, 0.6, 0.78, 0.88, 0.94, 0.98, 1.02, 1.06, 1.12, 1.22, 1.4, 1.75, 2.5, 3.8};
+  const double about = guess(levels, positive);
+  std::array<double, kPlaces.size() + 2> scales{};
+  for (std::size_t k = 0; k < kPlaces.size(); ++k) {
+    scales[k + 1] = std::min(bracket.high, about * kPlaces[k]);
+  }
+  scales.back() = bracket.high;
+  if (!narrow_to(levels, scales, bracket, memory.get() + room)) return std::nullopt;
+  std::size_t left = 0;
+  for (const Pool& pool : bracket.pools) left += pool.size();
+  if (left > weights.size() / 4) return std::nullopt;
+  return bracket;
+}
+
+}  // namespace lastbit
