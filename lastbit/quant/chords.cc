@@ -40,12 +40,16 @@ struct Curve {
   std::span<const double> scales;
   std::vector<double> values;  // K
   std::vector<double> errors;  // K is off by at most that
+  double at_low;               // K at the bracket's low is at most that
 };
 
 Curve curve_of(std::span<const float> levels,
                std::span<const double> scales,
                const Bracket& bracket) {
-  Curve curve{scales, {}, std::vector<double>(scales.size())};
+  Curve curve{scales,
+              {},
+              std::vector<double>(scales.size()),
+              2.0 * bracket.base.s1 - bracket.low * bracket.base.s2};
   for (const double scale : scales) {
     curve.values.push_back(2.0 * bracket.base.s1 - scale * bracket.base.s2);
   }
@@ -56,19 +60,20 @@ Curve curve_of(std::span<const float> levels,
     const auto origin = std::bit_cast<float>(bracket.ranges[i].first);
     const auto count = static_cast<double>(pool.padded());
     for (std::size_t begin = 0; begin < scales.size(); begin += Pool::kThresholds) {
-      Pool::Thresholds thresholds;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-      for (std::size_t k = 0; k < thresholds.size(); ++k) {
+      Pool::Thresholds offsets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      for (std::size_t k = 0; k < offsets.size(); ++k) {
         const double scale = scales[std::min(begin + k, scales.size() - 1)];
-        thresholds[k] = std::max(origin, static_cast<float>(step.half_sum * scale));
+        offsets[k] = std::max(0.0F, static_cast<float>(step.half_sum * scale - origin));
       }
-      const auto sums = pool.sums_of_larger(thresholds, origin);
+      const auto sums = pool.sums_of_larger(offsets, origin);
+      // No weight exceeds its threshold at the low by more than the origin.
+      if (begin == 0) curve.at_low += 2.0 * step.rise * (1.0 + 2.0 * Pool::kError) * sums[0];
       for (std::size_t k = begin; k < std::min(scales.size(), begin + Pool::kThresholds); ++k) {
-        const double threshold = thresholds[k - begin];
         const double sum = sums[k - begin];
-        curve.values[k] += 2.0 * step.rise * (sum - count * (threshold - origin));
-        // The second term is for thresholds that are rounded.
-        curve.errors[k] +=
-            2.0 * step.rise * (Pool::kError * sum + 0x1p-23 * count * threshold);
+        curve.values[k] += 2.0 * step.rise * (sum - count * offsets[k - begin]);
+        // The second term is for offsets that are rounded.
+        const double rounding = 0x1p-23 * (origin + static_cast<double>(offsets[k - begin]));
+        curve.errors[k] += 2.0 * step.rise * (Pool::kError * sum + rounding * count);
       }
     }
   }
@@ -80,11 +85,10 @@ struct Interval {
   double high;
 };
 
-// Where in [a, b] the parabola that passes through a K(a) and b K(b) and 0 is at least `gain`.
-Interval above(double gain, Interval between, double value_low, double value_high) {
-  const double slope = (value_high - value_low) / (between.high - between.low);
+// Where in an interval the parabola s (value + slope (s - low)) is at least `gain`.
+Interval above(double gain, Interval between, double value, double slope) {
   if (!(slope < 0.0)) return between;
-  const double start = value_low - slope * between.low;
+  const double start = value - slope * between.low;
   const double square = start * start + 4.0 * slope * gain;
   if (square < 0.0) return {1.0, 0.0};
   const double root = std::sqrt(square);
@@ -97,20 +101,32 @@ bool shrink(const Curve& curve, Bracket& bracket) {
   for (std::size_t k = 0; k < curve.scales.size(); ++k) {
     bracket.gain = std::max(bracket.gain, curve.scales[k] * (curve.values[k] - curve.errors[k]));
   }
-  double low = bracket.high;
-  double high = bracket.low;
-  for (std::size_t k = 1; k < curve.scales.size(); ++k) {
-    const Interval left = above(bracket.gain * kEnough,
-                                {curve.scales[k - 1], curve.scales[k]},
-                                curve.values[k - 1] + curve.errors[k - 1],
-                                curve.values[k] + curve.errors[k]);
+  Interval all{bracket.high, bracket.low};
+  double value_low = 0.0;
+  double value_high = 0.0;
+  Interval between{bracket.low, bracket.low};
+  double value = std::min(bracket.value_low, curve.at_low);
+  for (std::size_t k = 0; k <= curve.scales.size(); ++k) {
+    const bool last = k == curve.scales.size();
+    between = {between.high, last ? bracket.high : curve.scales[k]};
+    const double next = last ? bracket.value_high : curve.values[k] + curve.errors[k];
+    const double before = std::exchange(value, next);
+    if (between.high <= between.low) continue;
+    const double slope = (next - before) / (between.high - between.low);
+    const Interval left = above(bracket.gain * kEnough, between, before, slope);
     if (left.low > left.high) continue;
-    low = std::min(low, left.low);
-    high = std::max(high, left.high);
+    if (left.low < all.low) {
+      all.low = left.low;
+      value_low = before + slope * (left.low - between.low);
+    }
+    all.high = left.high;
+    value_high = before + slope * (left.high - between.low);
   }
-  if (low > high) return false;
-  bracket.low = low;
-  bracket.high = high;
+  if (all.low > all.high) return false;
+  bracket.low = all.low;
+  bracket.high = all.high;
+  bracket.value_low = value_low;
+  bracket.value_high = value_high;
   return true;
 }
 
@@ -150,15 +166,10 @@ std::size_t size_of(const Bracket& bracket) {
 
 }  // namespace
 
-double best_of(std::span<const float> levels,
-               std::span<const double> scales,
-               const Bracket& bracket) {
-  const Curve curve = curve_of(levels, scales, bracket);
-  std::size_t best = 0;
-  for (std::size_t k = 1; k < scales.size(); ++k) {
-    if (scales[k] * curve.values[k] > scales[best] * curve.values[best]) best = k;
-  }
-  return scales[best];
+std::vector<double> values_at(std::span<const float> levels,
+                              std::span<const double> scales,
+                              const Bracket& bracket) {
+  return curve_of(levels, scales, bracket).values;
 }
 
 bool narrow_to(std::span<const float> levels,
@@ -176,11 +187,13 @@ NarrowSearch narrow(std::span<const float> levels, Bracket& bracket) {
   std::size_t left = size_of(bracket);
   while (left > kFew && bracket.low < bracket.high) {
     std::array<double, Pool::kThresholds> scales;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    const double stride = (bracket.high - bracket.low) / static_cast<double>(scales.size() - 1);
+    const bool ends = std::isinf(bracket.value_low);
+    const double parts = static_cast<double>(scales.size()) + (ends ? -1.0 : 1.0);
     for (std::size_t k = 0; k < scales.size(); ++k) {
-      scales[k] = bracket.low + stride * static_cast<double>(k);
+      const double place = (static_cast<double>(k) + (ends ? 0.0 : 1.0)) / parts;
+      scales[k] = bracket.low + (bracket.high - bracket.low) * place;
     }
-    scales.back() = bracket.high;
+    if (ends) scales.back() = bracket.high;
     if (!narrow_to(levels, scales, bracket)) break;
     const std::size_t before = std::exchange(left, size_of(bracket));
     if (left > before / 2) break;

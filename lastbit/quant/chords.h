@@ -14,21 +14,24 @@ namespace lastbit {
 struct Bracket {
   double low;  ///< Scales, both included.
   double high;
+  double value_low;  ///< No less than the gain / scale just above `low`, or infinite.
+  double value_high;
   Fit base;                  ///< Of all steps taken above `high`.
   double gain;               ///< That some fit attains.
   std::vector<Range> ranges;  ///< (steps) that hold the weights which may take each step.
   std::vector<Pool> pools;    ///< (steps) the weights within.
 };
 
-/// The scale of the largest gain among some, nearly. @param levels  of the one side, as in `Side`.
-double best_of(std::span<const float> levels,
-               std::span<const double> scales,
-               const Bracket& bracket);
+/// The gain of each scale within the bracket, divided by it, nearly.
+/// @param levels  of the one side, as in `Side`.
+std::vector<double> values_at(std::span<const float> levels,
+                              std::span<const double> scales,
+                              const Bracket& bracket);
 
 /// Rules out scales, and with them weights, by what holds at some of them. Does not change the best
 /// fit.
 /// @param levels  of the one side, as in `Side`.
-/// @param scales  ascending, from the bracket's low to its high
+/// @param scales  ascending, within the bracket, whose ends are among them if nothing is known there
 /// @param memory  for the weights left, room() for each step's from the step before's on; null: in
 ///     place, which pools that share weights may not.
 /// @return false if sums in float do not serve, and the bracket is as it was

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include "lastbit/quant/chords.h"
@@ -21,15 +22,28 @@ Bracket whole(std::span<const float> levels,
   const double lowest = levels[0];
   // No fit has a larger scale.
   const double highest = lowest > 0.0 ? largest / lowest : 2.0 * largest / levels[1];
-  Bracket bracket{0.0, highest, {}, 0.0, {}, {}};
+  Bracket bracket{
+      0.0, highest, std::numeric_limits<double>::infinity(), 0.0, {}, 0.0, {}, {}};
   if (lowest > 0.0) {
     const double sum = positive.above(0.0F).sum;
     bracket.base = {lowest * sum, lowest * lowest * static_cast<double>(count)};
     bracket.gain = bracket.base.s1 * bracket.base.s1 / bracket.base.s2;
+    bracket.value_high = 2.0 * bracket.base.s1 - highest * bracket.base.s2;
   }
   bracket.ranges.assign(levels.size() - 1, Range{1, std::bit_cast<std::uint32_t>(largest)});
   bracket.pools.assign(levels.size() - 1, positive);
   return bracket;
+}
+
+double best_of(std::span<const float> levels,
+               std::span<const double> scales,
+               const Bracket& bracket) {
+  const std::vector<double> values = values_at(levels, scales, bracket);
+  std::size_t best = 0;
+  for (std::size_t k = 1; k < scales.size(); ++k) {
+    if (scales[k] * values[k] > scales[best] * values[best]) best = k;
+  }
+  return scales[best];
 }
 
 // About the best scale of rows from all over the weights.
@@ -41,7 +55,7 @@ double guess(std::span<const float> levels, const Pool& all) {
     std::copy_n(&all.magnitudes()[row * Pool::kRow], Pool::kRow, &rows[i * Pool::kRow]);
   }
   const Pool sample(rows, {1, 0x7F800000U}, magnitudes.data());
-  const float largest = *std::max_element(rows.begin(), rows.end());
+  const auto largest = std::bit_cast<float>(extent_of(rows).largest);
   const Bracket bracket = whole(levels, sample, kSample, largest);
   // The largest level comes to lie between the mean of weights and the largest of them.
   const double mean = sample.above(0.0F).sum / static_cast<double>(kSample);
@@ -69,14 +83,13 @@ std::optional<Bracket> bracket_of_guess(std::span<const float> weights,
   if (positive.size() < 2 * kSample) return std::nullopt;
   Bracket bracket = whole(levels, positive, weights.size(), largest);
   // Close together about the guess, where the gain hardly changes.
-  constexpr std::array<double, 14> kPlaces = {
-      0.35, 0.6, 0.78, 0.88, 0.94, 0.98, 1.02, 1.06, 1.12, 1.22, 1.4, 1.75, 2.5, 3.8};
+  constexpr std::array<double, Pool::kThresholds> kPlaces = {
+      0.55, 0.8, 0.93, 1.0, 1.07, 1.2, 1.6, 2.7};
   const double about = guess(levels, positive);
-  std::array<double, kPlaces.size() + 2> scales{};
+  std::array<double, kPlaces.size()> scales;  // NOLINT(*-pro-type-member-init)
   for (std::size_t k = 0; k < kPlaces.size(); ++k) {
-    scales[k + 1] = std::min(bracket.high, about * kPlaces[k]);
+    scales[k] = std::min(bracket.high, about * kPlaces[k]);
   }
-  scales.back() = bracket.high;
   if (!narrow_to(levels, scales, bracket, memory.get() + room)) return std::nullopt;
   std::size_t left = 0;
   for (const Pool& pool : bracket.pools) left += pool.size();

@@ -74,7 +74,8 @@ class Narrowing {
 
  private:
   NarrowSearch pick_few(std::unique_ptr<float[]>& memory) {
-    Bracket bracket{low_, high_, at(high_).without, best_, {}, {}};
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    Bracket bracket{low_, high_, kInfinity, kInfinity, at(high_).without, best_, {}, {}};
     std::size_t room = 0;
     for (std::size_t step = 1; step < levels_.size(); ++step) {
       bracket.ranges.push_back(range(step));

@@ -18,53 +18,70 @@ using Counts = std::int32_t __attribute__((vector_size(Pool::kRow * sizeof(std::
 using HalfFloats = float __attribute__((vector_size(Pool::kRow / 2 * sizeof(float))));
 using HalfRow = double __attribute__((vector_size(Pool::kRow / 2 * sizeof(double))));
 
-// A sum of that many floats, and the subtraction before it, is off by at most as many roundings of
-// 2^-24, and one: less than Pool::kError.
+// A sum of that many floats, and the subtractions before it, is off by at most as many roundings of
+// 2^-24, and two: less than Pool::kError.
 constexpr std::size_t kRows = 60;
 
+// NOLINTBEGIN(*-avoid-c-arrays): std::array drops attributes
+
+// Vectors are not handed to functions, whose conventions depend on the instruction set.
 LASTBIT_VECTORIZE void add_larger(const float* __restrict magnitudes,
                                   std::size_t rows,
                                   const float* __restrict thresholds,
                                   float origin,
                                   double* __restrict sums) {
-  Row lanes[Pool::kThresholds]{};  // NOLINT(*-avoid-c-arrays): std::array drops attributes
-  for (std::size_t i = 0; i < rows; ++i) {
-    const Row row = *reinterpret_cast<const Row*>(magnitudes + i * Pool::kRow);
+  HalfRow all[Pool::kThresholds];
+  for (HalfRow& one : all) one = HalfRow{};
+  for (std::size_t block = 0; block < rows; block += kRows) {
+    const std::size_t end = block + kRows < rows ? block + kRows : rows;
+    Row lanes[Pool::kThresholds];
+    for (Row& one : lanes) one = Row{};
+    for (std::size_t i = block; i < end; ++i) {
+      const Row row = *reinterpret_cast<const Row*>(magnitudes + i * Pool::kRow) - origin;
+      for (std::size_t k = 0; k < Pool::kThresholds; ++k) {
+        const Row least = Row{} + thresholds[k];
+        lanes[k] += row > least ? row : least;
+      }
+    }
     for (std::size_t k = 0; k < Pool::kThresholds; ++k) {
-      const Row least = Row{} + thresholds[k];
-      lanes[k] += (row > least ? row : least) - origin;
+      HalfFloats halves[2];
+      std::memcpy(halves, &lanes[k], sizeof(Row));
+      all[k] += __builtin_convertvector(halves[0], HalfRow) +
+                __builtin_convertvector(halves[1], HalfRow);
     }
   }
   for (std::size_t k = 0; k < Pool::kThresholds; ++k) {
-    std::array<double, 4> sum{};
-    for (std::size_t lane = 0; lane < Pool::kRow; ++lane) sum[lane % 4] += lanes[k][lane];
-    sums[k] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    sums[k] = ((all[k][0] + all[k][1]) + (all[k][2] + all[k][3])) +
+              ((all[k][4] + all[k][5]) + (all[k][6] + all[k][7]));
   }
 }
 
-// Lanes are fixed, so that sums are the same for every width of vector.
 LASTBIT_VECTORIZE void add_above(const float* __restrict magnitudes,
                                  std::size_t rows,
                                  float threshold,
                                  double* __restrict sum,
                                  double* __restrict count) {
-  HalfRow sums[2]{};  // NOLINT(*-avoid-c-arrays): likewise
+  HalfRow low{};
+  HalfRow high{};
   Counts counts{};
   for (std::size_t i = 0; i < rows; ++i) {
     const Row row = *reinterpret_cast<const Row*>(magnitudes + i * Pool::kRow);
     const Counts wanted = row > (Row{} + threshold);
     counts -= wanted;
     const Row kept = wanted ? row : Row{};
-    HalfFloats halves[2];  // NOLINT(*-avoid-c-arrays)
-    std::memcpy(halves, &kept, sizeof(kept));
-    sums[0] += __builtin_convertvector(halves[0], HalfRow);
-    sums[1] += __builtin_convertvector(halves[1], HalfRow);
+    HalfFloats halves[2];
+    std::memcpy(halves, &kept, sizeof(Row));
+    low += __builtin_convertvector(halves[0], HalfRow);
+    high += __builtin_convertvector(halves[1], HalfRow);
   }
-  for (std::size_t lane = 0; lane < Pool::kRow; ++lane) {
-    *sum += sums[lane / 8][lane % 8];
-    *count += counts[lane];
-  }
+  low += high;
+  *sum = ((low[0] + low[1]) + (low[2] + low[3])) + ((low[4] + low[5]) + (low[6] + low[7]));
+  std::int32_t all = 0;
+  for (std::size_t lane = 0; lane < Pool::kRow; ++lane) all += counts[lane];
+  *count = all;
 }
+
+// NOLINTEND(*-avoid-c-arrays)
 
 #ifdef LASTBIT_COMPRESS
 [[gnu::target("avx512f")]] float* compress(const float* weights,
@@ -110,17 +127,10 @@ Bucket Pool::above(float threshold) const noexcept {
   return all;
 }
 
-std::array<double, Pool::kThresholds> Pool::sums_of_larger(const Thresholds& thresholds,
+std::array<double, Pool::kThresholds> Pool::sums_of_larger(const Thresholds& offsets,
                                                            float origin) const noexcept {
-  std::array<double, kThresholds> sums{};
-  const std::size_t rows = padded() / kRow;
-  for (std::size_t row = 0; row < rows; row += kRows) {
-    add_larger(first_ + row * kRow,
-               std::min(kRows, rows - row),
-               thresholds.data(),
-               origin,
-               sums.data());
-  }
+  std::array<double, kThresholds> sums;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  add_larger(first_, padded() / kRow, offsets.data(), origin, sums.data());
   return sums;
 }
 

@@ -32,9 +32,9 @@ class Pool {
   static constexpr std::size_t kThresholds = 8;
   using Thresholds = std::array<float, kThresholds>;
 
-  /// For each threshold t > 0 the sum over whole rows of max(magnitude, t) - origin, none of which
-  /// may be negative. Each sum is off by at most kError of itself.
-  std::array<double, kThresholds> sums_of_larger(const Thresholds& thresholds,
+  /// For each offset, not negative, the sum over whole rows of the larger of it and of how far a
+  /// magnitude lies above `origin`. Each sum is off by at most kError of itself.
+  std::array<double, kThresholds> sums_of_larger(const Thresholds& offsets,
                                                  float origin) const noexcept;
 
   static constexpr double kError = 0x1p-18;
