@@ -14,6 +14,11 @@ namespace {
 constexpr std::size_t kSampleRows = 16;
 constexpr std::size_t kSample = kSampleRows * Pool::kRow;
 
+// Of the first scales, as multiples of the guess: close together about it, where the gain hardly
+// changes.
+constexpr std::array<double, Pool::kThresholds> kPlaces = {
+    0.55, 0.8, 0.93, 1.0, 1.07, 1.2, 1.6, 2.7};
+
 // All weights at the level nearest to zero. Zeros never leave it.
 Bracket whole(std::span<const float> levels,
               const Pool& positive,
@@ -83,8 +88,6 @@ std::optional<Bracket> bracket_of_guess(std::span<const float> weights,
   if (positive.size() < 2 * kSample) return std::nullopt;
   Bracket bracket = whole(levels, positive, weights.size(), largest);
   // Close together about the guess, where the gain hardly changes.
-  constexpr std::array<double, Pool::kThresholds> kPlaces = {
-      0.55, 0.8, 0.93, 1.0, 1.07, 1.2, 1.6, 2.7};
   const double about = guess(levels, positive);
   std::array<double, kPlaces.size()> scales;  // NOLINT(*-pro-type-member-init)
   for (std::size_t k = 0; k < kPlaces.size(); ++k) {

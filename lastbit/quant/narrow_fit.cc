@@ -36,7 +36,7 @@ constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
 // Passes that compare each weight with some thresholds take less time than buckets where these are
 // few, and the weights lie in the nearest cache.
 constexpr std::size_t kMostGuessed = std::size_t{1} << 14U;
-constexpr std::size_t kMostLevelsGuessed = 3;
+constexpr std::size_t kMostLevelsGuessed = 2;
 
 class Narrowing {
  public:
