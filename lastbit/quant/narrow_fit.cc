@@ -48,6 +48,9 @@ class Narrowing {
     for_each_part(
         [&](std::size_t part, std::span<const float> own) { extents_[part] = extent_of(own); });
     largest_ = static_cast<std::uint32_t>(std::max(extents_[0].largest, extents_[1].largest));
+    for (std::size_t step = 0; step < levels.size(); ++step) {
+      per_weight_.push_back(step == 0 ? 0.0 : 1.0 / half_sum(step));
+    }
     // Thresholds below the last bucket would make it be sorted. The best scale of most weights
     // takes the largest level to no less than a sixteenth of the largest weight.
     const int octaves = 4 + std::clamp(std::ilogb(levels.back() / half_sum(1)), 0, 12);
@@ -233,8 +236,8 @@ class Narrowing {
       point.without.s2 += (high * high - low * low) * above_[i].count;
       point.with.s1 += (high - low) * above_[i + 1].sum;
       point.with.s2 += (high * high - low * low) * above_[i + 1].count;
-      point.highest = std::max(point.highest, above(i) / half_sum(step));
-      point.lowest = std::min(point.lowest, least_of(i) / half_sum(step));
+      point.highest = std::max(point.highest, above(i) * per_weight_[step]);
+      point.lowest = std::min(point.lowest, least_of(i) * per_weight_[step]);
       point.place += i;
     }
     return point;
@@ -298,6 +301,7 @@ class Narrowing {
 
   std::span<const float> weights_;
   std::span<const float> levels_;
+  std::vector<double> per_weight_;  // (levels) scale at which a weight of 1 takes the step
   std::size_t parts_;
   unsigned low_bits_;                          // of a weight, which do not tell its bucket
   std::array<Extent, 2> extents_{};            // of each part
