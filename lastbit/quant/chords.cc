@@ -37,45 +37,36 @@ Step step_of(std::span<const float> levels, std::size_t i) {
 }
 
 struct Curve {
-  std::span<const double> scales;
-  std::vector<double> values;  // K
-  std::vector<double> errors;  // K is off by at most that
-  double at_low;               // K at the bracket's low is at most that
+  Scales values;  // K
+  Scales errors;  // K is off by at most that
+  double at_low;  // K at the bracket's low is at most that
 };
 
-Curve curve_of(std::span<const float> levels,
-               std::span<const double> scales,
-               const Bracket& bracket) {
-  Curve curve{scales,
-              {},
-              std::vector<double>(scales.size()),
-              2.0 * bracket.base.s1 - bracket.low * bracket.base.s2};
-  for (const double scale : scales) {
-    curve.values.push_back(2.0 * bracket.base.s1 - scale * bracket.base.s2);
+Curve curve_of(std::span<const float> levels, const Scales& scales, const Bracket& bracket) {
+  Curve curve{{}, {}, 2.0 * bracket.base.s1 - bracket.low * bracket.base.s2};
+  for (std::size_t k = 0; k < scales.size(); ++k) {
+    curve.values[k] = 2.0 * bracket.base.s1 - scales[k] * bracket.base.s2;
   }
   for (std::size_t i = 0; i < bracket.pools.size(); ++i) {
     const Pool& pool = bracket.pools[i];
     if (pool.size() == 0) continue;
     const Step step = step_of(levels, i);
     const auto origin = std::bit_cast<float>(bracket.ranges[i].first);
-    const auto count = static_cast<double>(pool.padded());
-    for (std::size_t begin = 0; begin < scales.size(); begin += Pool::kThresholds) {
-      Pool::Thresholds offsets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-      for (std::size_t k = 0; k < offsets.size(); ++k) {
-        const double scale = scales[std::min(begin + k, scales.size() - 1)];
-        offsets[k] = std::max(0.0F, static_cast<float>(step.half_sum * scale - origin));
-      }
-      const auto sums = pool.sums_of_larger(offsets, origin);
-      // No weight exceeds its threshold at the low by more than the origin.
-      if (begin == 0) curve.at_low += 2.0 * step.rise * (1.0 + 2.0 * Pool::kError) * sums[0];
-      for (std::size_t k = begin; k < std::min(scales.size(), begin + Pool::kThresholds); ++k) {
-        const double sum = sums[k - begin];
-        curve.values[k] += 2.0 * step.rise * (sum - count * offsets[k - begin]);
-        // The second term is for offsets that are rounded.
-        const double rounding = 0x1p-23 * (origin + static_cast<double>(offsets[k - begin]));
-        curve.errors[k] += 2.0 * step.rise * (Pool::kError * sum + rounding * count);
-      }
+    Pool::Thresholds offsets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    for (std::size_t k = 0; k < scales.size(); ++k) {
+      offsets[k] = std::max(0.0F, static_cast<float>(step.half_sum * scales[k] - origin));
     }
+    const auto sums = pool.sums_of_larger(offsets, origin);
+    const double twice = 2.0 * step.rise;
+    const auto count = static_cast<double>(pool.padded());
+    for (std::size_t k = 0; k < scales.size(); ++k) {
+      curve.values[k] += twice * (sums[k] - count * offsets[k]);
+      // The second term is for offsets that are rounded.
+      const double rounding = 0x1p-23 * (origin + static_cast<double>(offsets[k]));
+      curve.errors[k] += twice * (Pool::kError * sums[k] + rounding * count);
+    }
+    // No weight exceeds its threshold at the low by more than the origin.
+    curve.at_low += twice * (1.0 + 2.0 * Pool::kError) * sums[0];
   }
   return curve;
 }
@@ -97,18 +88,18 @@ Interval above(double gain, Interval between, double value, double slope) {
 }
 
 // False if no scale is left, which no rounding that is accounted for brings about.
-bool shrink(const Curve& curve, Bracket& bracket) {
-  for (std::size_t k = 0; k < curve.scales.size(); ++k) {
-    bracket.gain = std::max(bracket.gain, curve.scales[k] * (curve.values[k] - curve.errors[k]));
+bool shrink(const Scales& scales, const Curve& curve, Bracket& bracket) {
+  for (std::size_t k = 0; k < scales.size(); ++k) {
+    bracket.gain = std::max(bracket.gain, scales[k] * (curve.values[k] - curve.errors[k]));
   }
   Interval all{bracket.high, bracket.low};
   double value_low = 0.0;
   double value_high = 0.0;
   Interval between{bracket.low, bracket.low};
   double value = std::min(bracket.value_low, curve.at_low);
-  for (std::size_t k = 0; k <= curve.scales.size(); ++k) {
-    const bool last = k == curve.scales.size();
-    between = {between.high, last ? bracket.high : curve.scales[k]};
+  for (std::size_t k = 0; k <= scales.size(); ++k) {
+    const bool last = k == scales.size();
+    between = {between.high, last ? bracket.high : scales[k]};
     const double next = last ? bracket.value_high : curve.values[k] + curve.errors[k];
     const double before = std::exchange(value, next);
     if (between.high <= between.low) continue;
@@ -166,19 +157,16 @@ std::size_t size_of(const Bracket& bracket) {
 
 }  // namespace
 
-std::vector<double> values_at(std::span<const float> levels,
-                              std::span<const double> scales,
-                              const Bracket& bracket) {
+Scales values_at(std::span<const float> levels, const Scales& scales, const Bracket& bracket) {
   return curve_of(levels, scales, bracket).values;
 }
 
 bool narrow_to(std::span<const float> levels,
-               std::span<const double> scales,
+               const Scales& scales,
                Bracket& bracket,
                float* memory) {
-  if (!in_middle(levels, bracket) || !shrink(curve_of(levels, scales, bracket), bracket)) {
-    return false;
-  }
+  if (!in_middle(levels, bracket)) return false;
+  if (!shrink(scales, curve_of(levels, scales, bracket), bracket)) return false;
   drop(levels, bracket, memory);
   return true;
 }
@@ -186,7 +174,7 @@ bool narrow_to(std::span<const float> levels,
 NarrowSearch narrow(std::span<const float> levels, Bracket& bracket) {
   std::size_t left = size_of(bracket);
   while (left > kFew && bracket.low < bracket.high) {
-    std::array<double, Pool::kThresholds> scales;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    Scales scales;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     const bool ends = std::isinf(bracket.value_low);
     const double parts = static_cast<double>(scales.size()) + (ends ? -1.0 : 1.0);
     for (std::size_t k = 0; k < scales.size(); ++k) {

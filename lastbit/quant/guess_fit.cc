@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "lastbit/quant/chords.h"
@@ -16,8 +17,7 @@ constexpr std::size_t kSample = kSampleRows * Pool::kRow;
 
 // Of the first scales, as multiples of the guess: close together about it, where the gain hardly
 // changes.
-constexpr std::array<double, Pool::kThresholds> kPlaces = {
-    0.55, 0.8, 0.93, 1.0, 1.07, 1.2, 1.6, 2.7};
+constexpr Scales kPlaces = {0.55, 0.8, 0.93, 1.0, 1.07, 1.2, 1.6, 2.7};
 
 // All weights at the level nearest to zero. Zeros never leave it.
 Bracket whole(std::span<const float> levels,
@@ -27,8 +27,7 @@ Bracket whole(std::span<const float> levels,
   const double lowest = levels[0];
   // No fit has a larger scale.
   const double highest = lowest > 0.0 ? largest / lowest : 2.0 * largest / levels[1];
-  Bracket bracket{
-      0.0, highest, std::numeric_limits<double>::infinity(), 0.0, {}, 0.0, {}, {}};
+  Bracket bracket{0.0, highest, std::numeric_limits<double>::infinity(), 0.0, {}, 0.0, {}, {}};
   if (lowest > 0.0) {
     const double sum = positive.above(0.0F).sum;
     bracket.base = {lowest * sum, lowest * lowest * static_cast<double>(count)};
@@ -40,10 +39,8 @@ Bracket whole(std::span<const float> levels,
   return bracket;
 }
 
-double best_of(std::span<const float> levels,
-               std::span<const double> scales,
-               const Bracket& bracket) {
-  const std::vector<double> values = values_at(levels, scales, bracket);
+double best_of(std::span<const float> levels, const Scales& scales, const Bracket& bracket) {
+  const Scales values = values_at(levels, scales, bracket);
   std::size_t best = 0;
   for (std::size_t k = 1; k < scales.size(); ++k) {
     if (scales[k] * values[k] > scales[best] * values[best]) best = k;
@@ -53,18 +50,19 @@ double best_of(std::span<const float> levels,
 
 // About the best scale of rows from all over the weights.
 double guess(std::span<const float> levels, const Pool& all) {
-  std::array<float, kSample> rows;                    // NOLINT(*-pro-type-member-init)
-  std::array<float, Pool::room(kSample)> magnitudes;  // NOLINT(*-pro-type-member-init)
+  std::array<float, kSample> rows;  // NOLINT(*-pro-type-member-init)
   for (std::size_t i = 0; i < kSampleRows; ++i) {
     const std::size_t row = all.size() / Pool::kRow * i / kSampleRows;
     std::copy_n(&all.magnitudes()[row * Pool::kRow], Pool::kRow, &rows[i * Pool::kRow]);
   }
-  const Pool sample(rows, {1, 0x7F800000U}, magnitudes.data());
-  const auto largest = std::bit_cast<float>(extent_of(rows).largest);
+  std::array<float, Pool::room(kSample)> memory;  // NOLINT(*-pro-type-member-init)
+  float largest = 0.0F;
+  const Pool sample(rows, memory.data(), largest);
+  if (largest == 0.0F) return 0.0;
   const Bracket bracket = whole(levels, sample, kSample, largest);
   // The largest level comes to lie between the mean of weights and the largest of them.
   const double mean = sample.above(0.0F).sum / static_cast<double>(kSample);
-  std::array<double, Pool::kThresholds> scales;  // NOLINT(*-pro-type-member-init)
+  Scales scales;  // NOLINT(*-pro-type-member-init)
   const double ratio = std::pow(largest / mean, 1.0 / static_cast<double>(scales.size() - 1));
   double scale = mean / levels.back();
   for (double& one : scales) one = std::exchange(scale, scale * ratio);
@@ -78,26 +76,23 @@ double guess(std::span<const float> levels, const Pool& all) {
 
 }  // namespace
 
-std::optional<Bracket> bracket_of_guess(std::span<const float> weights,
-                                        std::span<const float> levels,
-                                        float largest,
-                                        std::unique_ptr<float[]>& memory) {
+std::optional<double> best_scale_by_guess(std::span<const float> weights,
+                                          std::span<const float> levels) {
+  if (weights.size() < kSample) return std::nullopt;
   const std::size_t room = Pool::room(weights.size());
-  memory = std::make_unique_for_overwrite<float[]>(room * levels.size());
-  const Pool positive(weights, {1, 0x7F800000U}, memory.get());
-  if (positive.size() < 2 * kSample) return std::nullopt;
-  Bracket bracket = whole(levels, positive, weights.size(), largest);
-  // Close together about the guess, where the gain hardly changes.
-  const double about = guess(levels, positive);
-  std::array<double, kPlaces.size()> scales;  // NOLINT(*-pro-type-member-init)
+  const auto memory = std::make_unique_for_overwrite<float[]>(2 * room);
+  float largest = 0.0F;
+  const Pool all(weights, memory.get(), largest);
+  const double about = guess(levels, all);
+  if (about == 0.0) return std::nullopt;
+  Bracket bracket = whole(levels, all, weights.size(), largest);
+  Scales scales;  // NOLINT(*-pro-type-member-init)
   for (std::size_t k = 0; k < kPlaces.size(); ++k) {
     scales[k] = std::min(bracket.high, about * kPlaces[k]);
   }
   if (!narrow_to(levels, scales, bracket, memory.get() + room)) return std::nullopt;
-  std::size_t left = 0;
-  for (const Pool& pool : bracket.pools) left += pool.size();
-  if (left > weights.size() / 4) return std::nullopt;
-  return bracket;
+  if (bracket.pools[0].size() > weights.size() / 4) return std::nullopt;
+  return best_scale(levels, narrow(levels, bracket));
 }
 
 }  // namespace lastbit

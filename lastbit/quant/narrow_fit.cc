@@ -33,10 +33,9 @@ namespace {
 // Two parts from here on, with sums of their own: the result does not depend on the threads.
 constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
 
-// Passes that compare each weight with some thresholds take less time than buckets where these are
-// few, and the weights lie in the nearest cache.
+// Passes that compare each weight with some thresholds take less time than buckets where there is
+// one step, and the weights lie in the nearest caches.
 constexpr std::size_t kMostGuessed = std::size_t{1} << 14U;
-constexpr std::size_t kMostLevelsGuessed = 2;
 
 class Narrowing {
  public:
@@ -64,12 +63,6 @@ class Narrowing {
   }
 
   NarrowSearch run(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
-    if (weights_.size() <= kMostGuessed && levels_.size() <= kMostLevelsGuessed) {
-      const float largest = std::bit_cast<float>(largest_);
-      if (auto bracket = bracket_of_guess(weights_, levels_, largest, first)) {
-        return narrow(levels_, *bracket);
-      }
-    }
     count();
     find_range();
     return parts_ == 1 ? pick_few(first) : pick(first, second);
@@ -319,6 +312,9 @@ class Narrowing {
 }  // namespace
 
 double best_scale_of_many(std::span<const float> weights, std::span<const float> levels) {
+  if (levels.size() == 2 && weights.size() <= kMostGuessed) {
+    if (const auto scale = best_scale_by_guess(weights, levels)) return *scale;
+  }
   Narrowing narrowing(weights, levels);
   std::unique_ptr<float[]> first;
   std::unique_ptr<float[]> second;

@@ -1,6 +1,8 @@
 #include "lastbit/quant/pools.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
 #include "lastbit/base/vectorize.h"
@@ -17,6 +19,20 @@ using Row = float __attribute__((vector_size(Pool::kRow * sizeof(float)), aligne
 using Counts = std::int32_t __attribute__((vector_size(Pool::kRow * sizeof(std::int32_t))));
 using HalfFloats = float __attribute__((vector_size(Pool::kRow / 2 * sizeof(float))));
 using HalfRow = double __attribute__((vector_size(Pool::kRow / 2 * sizeof(double))));
+
+// Returns the bits of the largest.
+LASTBIT_VECTORIZE std::int32_t copy_magnitudes(const float* __restrict weights,
+                                               std::size_t count,
+                                               float* __restrict magnitudes) {
+  std::int32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto bits =
+        static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(weights[i]) & 0x7FFFFFFFU);
+    largest = bits > largest ? bits : largest;
+    magnitudes[i] = std::bit_cast<float>(bits);
+  }
+  return largest;
+}
 
 // A sum of that many floats, and the subtractions before it, is off by at most as many roundings of
 // 2^-24, and two: less than Pool::kError.
@@ -46,8 +62,8 @@ LASTBIT_VECTORIZE void add_larger(const float* __restrict magnitudes,
     for (std::size_t k = 0; k < Pool::kThresholds; ++k) {
       HalfFloats halves[2];
       std::memcpy(halves, &lanes[k], sizeof(Row));
-      all[k] += __builtin_convertvector(halves[0], HalfRow) +
-                __builtin_convertvector(halves[1], HalfRow);
+      all[k] +=
+          __builtin_convertvector(halves[0], HalfRow) + __builtin_convertvector(halves[1], HalfRow);
     }
   }
   for (std::size_t k = 0; k < Pool::kThresholds; ++k) {
@@ -92,8 +108,7 @@ LASTBIT_VECTORIZE void add_above(const float* __restrict magnitudes,
   const __m512i first = _mm512_set1_epi32(static_cast<int>(range.first));
   const __m512i width = _mm512_set1_epi32(static_cast<int>(range.width));
   for (std::size_t i = 0; i < rows; ++i) {
-    const __m512i bits =
-        _mm512_and_si512(_mm512_loadu_si512(weights + i * Pool::kRow), magnitude);
+    const __m512i bits = _mm512_and_si512(_mm512_loadu_si512(weights + i * Pool::kRow), magnitude);
     const __mmask16 wanted = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(bits, first), width);
     _mm512_storeu_si512(end, _mm512_maskz_compress_epi32(wanted, bits));
     end += __builtin_popcount(wanted);
@@ -118,6 +133,12 @@ float* collect(std::span<const float> weights, const Range& range, float* end) {
 
 Pool::Pool(std::span<const float> weights, const Range& range, float* memory) : first_(memory) {
   size_ = static_cast<std::size_t>(collect(weights, range, memory) - memory);
+  std::fill(first_ + size_, first_ + padded(), 0.0F);
+}
+
+Pool::Pool(std::span<const float> weights, float* memory, float& largest)
+    : first_(memory), size_(weights.size()) {
+  largest = std::bit_cast<float>(copy_magnitudes(weights.data(), size_, memory));
   std::fill(first_ + size_, first_ + padded(), 0.0F);
 }
 

@@ -18,9 +18,13 @@ class Pool {
   /// What collect() may write for `count` of them.
   static constexpr std::size_t room(std::size_t count) noexcept { return count + 2 * kRow; }
 
-  /// The magnitudes of weights within the range, which is not at 0.
+  /// The magnitudes of weights within the range, which does not begin at 0.
   /// @param memory  room() for as many
   Pool(std::span<const float> weights, const Range& range, float* memory);
+
+  /// All magnitudes, in the order of the weights.
+  /// @param largest  receives the largest of them
+  Pool(std::span<const float> weights, float* memory, float& largest);
 
   std::size_t size() const noexcept { return size_; }
   std::size_t padded() const noexcept { return (size_ + kRow - 1) / kRow * kRow; }
