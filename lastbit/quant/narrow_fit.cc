@@ -43,7 +43,7 @@ class Narrowing {
       : weights_(weights),
         levels_(levels),
         parts_(weights.size() < kManyWeights ? 1 : 2),
-        low_bits_(weights.size() < kManyWeights ? 17 : 14) {
+        low_bits_(weights.size() < kManyWeights ? 16 : 14) {
     for_each_part(
         [&](std::size_t part, std::span<const float> own) { extents_[part] = extent_of(own); });
     largest_ = static_cast<std::uint32_t>(std::max(extents_[0].largest, extents_[1].largest));
