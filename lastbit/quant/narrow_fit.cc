@@ -28,7 +28,8 @@ namespace {
 // S2 = S2_b + t, e_b the highest such scale, and at most S1_a - e_a (T - t) / 2, where T is what S2
 // gains from b to a with its buckets, e_a the lowest scale. S1^2 / S2 is convex along both lines,
 // so it is at most that at their ends and where they cross. Scales whose bound is below what some
-// fit attains are ruled out, and only weights that may take a step at those left over are sorted.
+// fit attains are ruled out, and only weights that may take a step at those left over are sorted,
+// or of fewer weights, narrowed further by chords.
 
 // Two parts from here on, with sums of their own: the result does not depend on the threads.
 constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
