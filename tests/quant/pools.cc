@@ -1,6 +1,7 @@
 #include "lastbit/quant/pools.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -25,7 +26,8 @@ std::vector<float> sorted(std::vector<float> values) {
   return values;
 }
 
-const std::vector<std::size_t> kCounts = {0, 1, 15, 16, 17, 100, 511, 512, 960, 961, 4608, 5000};
+constexpr std::array<std::size_t, 12> kCounts = {
+    0, 1, 15, 16, 17, 100, 511, 512, 960, 961, 4608, 5000};
 
 // Whole rows, and what is left over, are picked in different ways.
 TEST(Pool, HoldsTheMagnitudesWithinItsRange) {
