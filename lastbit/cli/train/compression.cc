@@ -63,28 +63,35 @@ std::optional<Score> Compression::train_score() {
   return std::nullopt;
 }
 
-void Compression::run(RunFolder& folder) {
-  if (trainer_) {
-    add(run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder));
-  } else {
+void Compression::run(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from) {
+  if (from != nullptr) trained_ = from->trained;
+  const bool finishing = from != nullptr && from->phase == "finish";
+  if (!trainer_) {
     const torch::NoGradGuard no_gradient;
     method_->begin(network_.constrained());
   }
-  if (info_.trains || choice_.finish_epochs > 0) finish(folder);
+  if (finishing) {
+    const torch::NoGradGuard no_gradient;
+    method_->load(kept_state(*from));
+  } else if (trainer_) {
+    if (from != nullptr) trainer_->load(from->state);
+    run_with_progress(*trainer_,
+                      choice_.training.trainer,
+                      train_->size(),
+                      "compress",
+                      folder,
+                      checkpoints,
+                      trained_);
+  }
+  if (info_.trains || choice_.finish_epochs > 0)
+    finish(folder, checkpoints, finishing ? from : nullptr);
 }
 
-void Compression::finish(RunFolder& folder) {
-  constexpr std::int64_t kStatisticsBatches = 200;
+void Compression::finish(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from) {
   settle();
-  const std::int64_t batches = reestimate_batch_norm(network_,
-                                                     *train_,
-                                                     choice_.training.trainer.batch,
-                                                     kStatisticsBatches,
-                                                     choice_.training.trainer.seed);
-  if (batches > 0) {
-    std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
-  }
+  if (from == nullptr) estimate_batch_norm();
   if (choice_.finish_epochs == 0) return;
+  checkpoints.keep(method_->state());
   TrainerOptions options = choice_.training.trainer;
   options.epochs = choice_.finish_epochs;
   options.round = {};
@@ -95,13 +102,19 @@ void Compression::finish(RunFolder& folder) {
   options.seed += 1;
   auto fixed = make_fixed_codes(method_->deployed());
   Trainer finisher(network_, *train_, *test_, options, fixed.get());
-  add(run_with_progress(finisher, options, train_->size(), "finish", folder));
+  if (from != nullptr) finisher.load(from->state);
+  run_with_progress(finisher, options, train_->size(), "finish", folder, checkpoints, trained_);
   method_ = std::move(fixed);
 }
 
-void Compression::add(const Trained& part) {
-  trained_.seconds += part.seconds;
-  trained_.epochs += part.epochs;
+void Compression::estimate_batch_norm() {
+  constexpr std::int64_t kBatches = 200;
+  const TrainerOptions& options = choice_.training.trainer;
+  const std::int64_t batches =
+      reestimate_batch_norm(network_, *train_, options.batch, kBatches, options.seed);
+  if (batches > 0) {
+    std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
+  }
 }
 
 void Compression::settle() {
