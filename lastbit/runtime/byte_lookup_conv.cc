@@ -1,0 +1,374 @@
+#include <algorithm>
+#include <cfloat>
+#include <limits>
+#include <utility>
+
+#include "lastbit/runtime/affine.h"
+#include "lastbit/runtime/byte_lookup_weights.h"
+#include "lastbit/runtime/conv_shape.h"
+#include "lastbit/runtime/lookup_weights.h"
+#include "lastbit/runtime/operators.h"
+#include "lastbit/runtime/preparations.h"
+
+// Convolutions of 8-bit integers and binary weights by lookup (kernels/byte_lookup.h).
+
+namespace lastbit {
+namespace {
+
+std::size_t size_of(std::ptrdiff_t size) { return static_cast<std::size_t>(size); }
+
+// Of the tables that a worker keeps, which are best found in the second-level cache.
+constexpr std::size_t kTableBytes = std::size_t{448} << 10U;
+// Those of one window at most.
+constexpr double kWindowBytes = 4 << 20;
+// Columns that a strip has at least where it is cut for the number of threads.
+constexpr std::size_t kStrip = 16;
+// Units that a thread should have at least.
+constexpr std::size_t kThreadUnits = 4;
+
+// The results of a sample are cut into strips of columns. A worker runs down a strip, with the
+// tables of the rows of inputs that the window touches, each pixel's made once.
+class ByteLookupConvStep final : public Step {
+ public:
+  ByteLookupConvStep(const StepRequest& request,
+                     const ConvShape& shape,
+                     float unit,
+                     std::vector<ByteLookupWeights> weights,
+                     std::vector<std::int32_t> offsets,
+                     const Prepared& input)
+      : weights_(std::move(weights)),
+        offsets_(std::move(offsets)),
+        affine_(scales(), constant_floats(request.inputs[2]), request.fused),
+        unit_(unit),
+        activation_(request.fused.activation),
+        input_(input.slot),
+        input_scale_(input.scale),
+        plane_(input.plane),
+        residual_(request.fused.residual.slot),
+        output_(request.output.slot),
+        shape_(shape),
+        rows_(size_of(shape.y.output)),
+        ring_(size_of((shape.y.kernel - 1) * shape.y.dilation) + 1),
+        stride_(weights_.front().blocks() * kByteOutputs) {
+    const std::size_t width = size_of(shape.x.output);
+    const auto threads = static_cast<std::size_t>(request.plan->options().threads);
+    while (strip_results() > kByteRows && ring_sums() * sizeof(std::uint16_t) > kTableBytes) {
+      ++strips_;
+    }
+    if (threads == 1) return;
+    while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
+    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.front().blocks()) : 1;
+  }
+
+  std::size_t units() const noexcept override {
+    return shape_.groups * shape_.batch * parts_ * strips_ * rows_;
+  }
+  double work() const noexcept override { return products(); }
+  double products() const noexcept override {
+    const double window = static_cast<double>(shape_.y.kernel * shape_.x.kernel) *
+                          static_cast<double>(shape_.group_inputs());
+    return window * static_cast<double>(shape_.batch * shape_.pixels()) *
+           static_cast<double>(shape_.out_channels);
+  }
+  std::size_t weight_bytes() const noexcept override {
+    std::size_t bytes = offsets_.size() * sizeof(std::int32_t);
+    for (const ByteLookupWeights& weights : weights_) bytes += weights.bytes();
+    return bytes;
+  }
+  std::size_t scratch_floats() const noexcept override {
+    return ring_sums() / 2 + (kByteRows + 1) * stride_ + lookups() + ring_ * row_pixels() + ring_;
+  }
+
+  // Unit = (group, sample, part of the blocks, strip, row), the row running fastest.
+  void run(const Frame& frame,
+           std::size_t begin,
+           std::size_t end,
+           int worker) const noexcept override {
+    float* const scratch = frame.scratch_of(worker);
+    Rows rows;
+    rows.tables = reinterpret_cast<std::uint16_t*>(scratch);
+    rows.sums = reinterpret_cast<std::int32_t*>(scratch + ring_sums() / 2);
+    rows.zeros = rows.sums + kByteRows * stride_;
+    rows.offsets = rows.zeros + stride_;
+    rows.pixel_sums = rows.offsets + lookups();
+    rows.made = rows.pixel_sums + ring_ * row_pixels();
+    // The last turn may go beyond the lookups, to the subset without inputs of any table.
+    std::fill_n(rows.offsets, lookups(), 0);
+    for (std::size_t unit = begin; unit < end; ++unit) {
+      Place at;
+      at.row = unit % rows_;
+      const std::size_t strip = unit / rows_ % strips_;
+      at.part = unit / rows_ / strips_ % parts_;
+      at.sample = unit / rows_ / strips_ / parts_ % shape_.batch;
+      at.group = unit / rows_ / strips_ / parts_ / shape_.batch;
+      at.first = size_of(shape_.x.output) * strip / strips_;
+      at.end = size_of(shape_.x.output) * (strip + 1) / strips_;
+      if (unit == begin || at.row == 0) {
+        std::fill_n(rows.made, ring_, -1);
+        const ByteLookupWeights& weights = weights_[at.group];
+        const std::int32_t zero = frame.read_as<InputScale>(input_scale_)[at.sample].zero;
+        for (std::size_t o = 0; o < weights.outputs(); ++o) {
+          rows.zeros[o] = zero * weights.level_sum(o);
+        }
+      }
+      make_rows(frame, at, rows);
+      const std::size_t results = at.end - at.first;
+      const std::size_t tiles = (results + kByteRows - 1) / kByteRows;
+      for (std::size_t tile = 0; tile < tiles; ++tile) {
+        const std::size_t first = results * tile / tiles;
+        multiply(frame, at, rows, first, results * (tile + 1) / tiles - first);
+      }
+    }
+  }
+
+ private:
+  // Of a unit.
+  struct Place {
+    std::size_t group = 0;
+    std::size_t sample = 0;
+    std::size_t part = 0;
+    std::size_t row = 0;
+    std::size_t first = 0;  // columns [first, end)
+    std::size_t end = 0;
+  };
+
+  // What a worker keeps from row to row.
+  struct Rows {
+    std::uint16_t* tables;     // (ring, pixels, tables of a pixel, sums of a table)
+    std::int32_t* sums;        // (kByteRows, outputs of all blocks)
+    std::int32_t* zeros;       // (outputs): what the zeros of the inputs come to
+    std::int32_t* offsets;     // (lookups)
+    std::int32_t* pixel_sums;  // (ring, pixels): of the inputs
+    std::int32_t* made;        // (ring): the row whose tables it holds, counted from the border's
+  };
+
+  std::vector<float> scales() const {
+    std::vector<float> result;
+    for (const ByteLookupWeights& weights : weights_) {
+      result.insert(result.end(), weights.scales().begin(), weights.scales().end());
+    }
+    return result;
+  }
+
+  std::size_t lookups() const noexcept { return weights_.front().turns() * kTurnTables; }
+  // Of a window one column wide no columns between are needed.
+  std::size_t column_step() const noexcept {
+    return shape_.x.kernel == 1 ? size_of(shape_.x.stride) : 1;
+  }
+  // Pixels from one result to the next, of those that have tables.
+  std::size_t result_step() const noexcept { return size_of(shape_.x.stride) / column_step(); }
+  // Pixels with tables for so many results.
+  std::size_t pixels(std::size_t results) const noexcept {
+    return (results - 1) * result_step() + size_of((shape_.x.kernel - 1) * shape_.x.dilation) + 1;
+  }
+  // Results of a row of the widest strip.
+  std::size_t strip_results() const noexcept {
+    return (size_of(shape_.x.output) + strips_ - 1) / strips_;
+  }
+  std::size_t row_pixels() const noexcept { return pixels(strip_results()); }
+  std::size_t pixel_size() const noexcept {
+    return byte_tables(shape_.group_inputs()) * kSubsetSums;
+  }
+  std::size_t ring_sums() const noexcept { return ring_ * row_pixels() * pixel_size(); }
+
+  // Makes the tables of all rows that the window touches and that are not there yet, and finds
+  // where they lie.
+  void make_rows(const Frame& frame, const Place& at, const Rows& rows) const noexcept {
+    std::int32_t* offset = rows.offsets;
+    for (std::size_t ky = 0; ky < size_of(shape_.y.kernel); ++ky) {
+      const std::size_t row = window_row(at, ky);
+      const std::size_t place = row % ring_;
+      if (rows.made[place] != static_cast<std::int32_t>(row)) {
+        make_row(frame, at, row, rows);
+        rows.made[place] = static_cast<std::int32_t>(row);
+      }
+      const auto tables = static_cast<std::int32_t>(place * row_pixels() * pixel_size());
+      for (const std::int32_t in_row : offsets_) *offset++ = tables + in_row;
+    }
+  }
+
+  // Counted from the row in which the first window begins.
+  std::size_t window_row(const Place& at, std::size_t ky) const noexcept {
+    return at.row * size_of(shape_.y.stride) + ky * size_of(shape_.y.dilation);
+  }
+
+  void make_row(const Frame& frame,
+                const Place& at,
+                std::size_t row,
+                const Rows& rows) const noexcept {
+    const std::size_t place = row % ring_ * row_pixels();
+    const std::size_t y = row + plane_.top - size_of(shape_.y.pad_begin);
+    const std::size_t x =
+        at.first * size_of(shape_.x.stride) + plane_.left - size_of(shape_.x.pad_begin);
+    frame.kernels->make_byte_tables({.x = frame.read_as<std::uint8_t>(input_) +
+                                          plane_.at(at.sample, y, x) +
+                                          at.group * shape_.group_inputs(),
+                                     .pixels = pixels(at.end - at.first),
+                                     .stride = column_step() * plane_.stored,
+                                     .count = shape_.group_inputs(),
+                                     .tables = rows.tables + place * pixel_size(),
+                                     .sums = rows.pixel_sums + place});
+  }
+
+  // The sum of a window's inputs. @param pixel  of those with tables, where it begins
+  std::int32_t window_sum(const Place& at, const Rows& rows, std::size_t pixel) const noexcept {
+    std::int32_t sum = 0;
+    for (std::size_t ky = 0; ky < size_of(shape_.y.kernel); ++ky) {
+      const std::int32_t* const in_row =
+          rows.pixel_sums + window_row(at, ky) % ring_ * row_pixels() + pixel;
+      for (std::size_t kx = 0; kx < size_of(shape_.x.kernel); ++kx) {
+        sum += in_row[kx * size_of(shape_.x.dilation)];
+      }
+    }
+    return sum;
+  }
+
+  // `count` results of a row, the first of them `first` of the strip. The blocks run fastest, so
+  // that the tables of a chunk stay in the nearest cache.
+  void multiply(const Frame& frame,
+                const Place& at,
+                const Rows& rows,
+                std::size_t first,
+                std::size_t count) const noexcept {
+    const ByteLookupWeights& weights = weights_[at.group];
+    const std::size_t begin = weights.blocks() * at.part / parts_;
+    const std::size_t end = weights.blocks() * (at.part + 1) / parts_;
+    const std::uint16_t* tables[kByteRows];
+    for (std::size_t r = 0; r < count; ++r) {
+      const std::size_t pixel = (first + r) * result_step();
+      tables[r] = rows.tables + pixel * pixel_size();
+      std::fill_n(rows.sums + r * stride_ + begin * kByteOutputs,
+                  (end - begin) * kByteOutputs,
+                  -window_sum(at, rows, pixel));
+    }
+    for (std::size_t chunk = 0; chunk < weights.chunks(); ++chunk) {
+      const Tile<std::uint16_t> tile{tables,
+                                     count,
+                                     rows.offsets + chunk * kMostTurns * kTurnTables,
+                                     weights.turns_of(chunk) * kTurnTables};
+      for (std::size_t block = begin; block < end; ++block) {
+        frame.kernels->look_up_bytes(
+            tile, weights.words(chunk, block), stride_, rows.sums + block * kByteOutputs);
+      }
+    }
+    const std::size_t output = begin * kByteOutputs;
+    const std::size_t channel = at.group * shape_.group_outputs() + output;
+    const std::size_t pixel =
+        (at.sample * rows_ + at.row) * size_of(shape_.x.output) + at.first + first;
+    const std::size_t out = pixel * shape_.out_channels + channel;
+    Finish finish{.count = count,
+                  .outputs = std::min(weights.outputs(), end * kByteOutputs) - output,
+                  .sums_stride = stride_,
+                  .scale = affine_.scale.data() + channel,
+                  .bias = affine_.shift.data() + channel,
+                  .stride = shape_.out_channels,
+                  .activation = activation_,
+                  .out = frame.write(output_) + out};
+    if (residual_ >= 0) finish.residual = frame.read(residual_) + out;
+    const float scale = frame.read_as<InputScale>(input_scale_)[at.sample].scale;
+    frame.kernels->finish_int8(rows.sums + output, rows.zeros + output, scale * unit_, finish);
+  }
+
+  std::vector<ByteLookupWeights> weights_;  // (groups)
+  // Where the tables of a row of the window lie, counted from its first pixel.
+  std::vector<std::int32_t> offsets_;
+  OutputAffine affine_;
+  float unit_;
+  Activation activation_;
+  int input_;
+  int input_scale_;
+  Plane plane_;
+  int residual_;  // below 0 for none
+  int output_;
+  ConvShape shape_;
+  std::size_t rows_;    // of results
+  std::size_t ring_;    // rows of tables that are kept
+  std::size_t stride_;  // outputs of all blocks
+  std::size_t strips_ = 1;
+  std::size_t parts_ = 1;
+};
+
+// Whether lookup takes less time than products. In cycles for an input pixel: a table takes four
+// to be made and, for a block of outputs, four to be looked up; the products of four inputs with
+// 16 outputs 0.55.
+bool pays(const ConvShape& shape) {
+  const std::size_t tables = byte_tables(shape.group_inputs());
+  const auto taps = static_cast<double>(shape.y.kernel * shape.x.kernel);
+  double windows = taps;  // that a pixel is part of, about
+  if (shape.x.kernel > 1) windows /= static_cast<double>(shape.x.stride);
+  if (shape.y.kernel > 1) windows /= static_cast<double>(shape.y.stride);
+  const auto lookups = static_cast<double>(
+      (tables * static_cast<std::size_t>(taps) + kTurnTables - 1) / kTurnTables * kTurnTables);
+  const auto blocks =
+      static_cast<double>((shape.group_outputs() + kByteOutputs - 1) / kByteOutputs);
+  const auto words = static_cast<double>((shape.group_outputs() + kWordOutputs - 1) / kWordOutputs);
+  const auto groups = static_cast<double>((shape.group_inputs() + kGroupInputs - 1) / kGroupInputs);
+  return windows * lookups / taps * blocks * 4.0 + static_cast<double>(tables) * 4.0 <
+         windows * groups * words * 0.55;
+}
+
+// Of the tables of one window, and of what lies between its elements.
+double window_bytes(const ConvShape& shape) {
+  const std::ptrdiff_t height = (shape.y.kernel - 1) * shape.y.dilation + 1;
+  const std::ptrdiff_t width = (shape.x.kernel - 1) * shape.x.dilation + 1;
+  return static_cast<double>(height) * static_cast<double>(width) *
+         static_cast<double>(byte_tables(shape.group_inputs()) * kSubsetSums *
+                             sizeof(std::uint16_t));
+}
+
+}  // namespace
+
+bool make_byte_lookup_conv(const StepRequest& request, const ConvShape& shape) {
+  PlanBuilder& plan = *request.plan;
+  if (plan.kernels().look_up_bytes == nullptr) return false;
+  const Operand& operand = request.inputs[1];
+  WeightOrder order{
+      .outputs = shape.group_outputs(),
+      .output_step = static_cast<std::size_t>(element_count(operand.shape) / operand.shape[0]),
+      .inputs = {}};
+  if (lookup_inputs(*operand.constant, order) != kBinaryInputs || !pays(shape) ||
+      window_bytes(shape) > kWindowBytes) {
+    return false;
+  }
+  const auto& tensor = std::get<LowBitTensor>(*operand.constant);
+  const float unit = tensor.codebook.levels().back();
+  // As for products of integers (product_weights.cc).
+  if (unit < FLT_MIN || 255 * order.output_step >
+                            static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    return false;
+  }
+
+  // Tables are looked up row by row of the window; of a row, those of as many inputs as a call of
+  // the kernel takes, for one column after the other: neighbouring results share them.
+  const std::size_t columns = size_of(shape.x.kernel);
+  const std::size_t tables = byte_tables(shape.group_inputs());
+  const std::size_t slab = std::max<std::size_t>(1, kMostTurns * kTurnTables / columns);
+  const std::size_t rows = size_of(shape.y.kernel);
+  std::vector<std::int32_t> offsets;
+  std::vector<std::uint32_t> places(tables * rows * columns);
+  for (std::size_t first = 0; first < tables; first += slab) {
+    for (std::size_t kx = 0; kx < columns; ++kx) {
+      for (std::size_t t = first; t < std::min(tables, first + slab); ++t) {
+        for (std::size_t ky = 0; ky < rows; ++ky) {
+          places[(t * rows + ky) * columns + kx] =
+              static_cast<std::uint32_t>(ky * columns * tables + offsets.size());
+        }
+        offsets.push_back(
+            static_cast<std::int32_t>((kx * size_of(shape.x.dilation) * tables + t) * kSubsetSums));
+      }
+    }
+  }
+  std::vector<ByteLookupWeights> weights;
+  for (std::size_t group = 0; group < shape.groups; ++group) {
+    order.first = group * shape.group_outputs() * order.output_step;
+    weights.emplace_back(tensor, order, shape.group_inputs(), places);
+  }
+  const Prepared input = request.preparations->plane(
+      request.node->inputs[0], request.inputs[0].slot, shape.plane(), true);
+  plan.add_step(std::make_unique<ByteLookupConvStep>(
+                    request, shape, unit, std::move(weights), std::move(offsets), input),
+                {input.slot, input.scale, request.fused.residual.slot, request.output.slot});
+  return true;
+}
+
+}  // namespace lastbit
