@@ -76,7 +76,8 @@ class ByteLookupConvStep final : public Step {
     return bytes;
   }
   std::size_t scratch_floats() const noexcept override {
-    return ring_sums() / 2 + (kByteRows + 1) * stride_ + lookups() + ring_ * row_pixels() + ring_;
+    return ring_sums() / 2 + (strip_results() + 1) * stride_ + lookups() + ring_ * row_pixels() +
+           ring_;
   }
 
   // Unit = (group, sample, part of the blocks, strip, row), the row running fastest.
@@ -88,7 +89,7 @@ class ByteLookupConvStep final : public Step {
     Rows rows;
     rows.tables = reinterpret_cast<std::uint16_t*>(scratch);
     rows.sums = reinterpret_cast<std::int32_t*>(scratch + ring_sums() / 2);
-    rows.zeros = rows.sums + kByteRows * stride_;
+    rows.zeros = rows.sums + strip_results() * stride_;
     rows.offsets = rows.zeros + stride_;
     rows.pixel_sums = rows.offsets + lookups();
     rows.made = rows.pixel_sums + ring_ * row_pixels();
@@ -112,12 +113,7 @@ class ByteLookupConvStep final : public Step {
         }
       }
       make_rows(frame, at, rows);
-      const std::size_t results = at.end - at.first;
-      const std::size_t tiles = (results + kByteRows - 1) / kByteRows;
-      for (std::size_t tile = 0; tile < tiles; ++tile) {
-        const std::size_t first = results * tile / tiles;
-        multiply(frame, at, rows, first, results * (tile + 1) / tiles - first);
-      }
+      multiply(frame, at, rows);
     }
   }
 
@@ -135,7 +131,7 @@ class ByteLookupConvStep final : public Step {
   // What a worker keeps from row to row.
   struct Rows {
     std::uint16_t* tables;     // (ring, pixels, tables of a pixel, sums of a table)
-    std::int32_t* sums;        // (kByteRows, outputs of all blocks)
+    std::int32_t* sums;        // (results, outputs of all blocks)
     std::int32_t* zeros;       // (outputs): what the zeros of the inputs come to
     std::int32_t* offsets;     // (lookups)
     std::int32_t* pixel_sums;  // (ring, pixels): of the inputs
@@ -223,40 +219,43 @@ class ByteLookupConvStep final : public Step {
     return sum;
   }
 
-  // `count` results of a row, the first of them `first` of the strip. The blocks run fastest, so
-  // that the tables of a chunk stay in the nearest cache.
-  void multiply(const Frame& frame,
-                const Place& at,
-                const Rows& rows,
-                std::size_t first,
-                std::size_t count) const noexcept {
+  // The chunks run slowest and the blocks fastest, so that the weights of a chunk and the tables of
+  // a tile stay in the nearest cache.
+  void multiply(const Frame& frame, const Place& at, const Rows& rows) const noexcept {
     const ByteLookupWeights& weights = weights_[at.group];
     const std::size_t begin = weights.blocks() * at.part / parts_;
     const std::size_t end = weights.blocks() * (at.part + 1) / parts_;
-    const std::uint16_t* tables[kByteRows];
-    for (std::size_t r = 0; r < count; ++r) {
-      const std::size_t pixel = (first + r) * result_step();
-      tables[r] = rows.tables + pixel * pixel_size();
+    const std::size_t results = at.end - at.first;
+    const std::size_t tiles = (results + kByteRows - 1) / kByteRows;
+    for (std::size_t r = 0; r < results; ++r) {
       std::fill_n(rows.sums + r * stride_ + begin * kByteOutputs,
                   (end - begin) * kByteOutputs,
-                  -window_sum(at, rows, pixel));
+                  -window_sum(at, rows, r * result_step()));
     }
     for (std::size_t chunk = 0; chunk < weights.chunks(); ++chunk) {
-      const Tile<std::uint16_t> tile{tables,
-                                     count,
-                                     rows.offsets + chunk * kMostTurns * kTurnTables,
-                                     weights.turns_of(chunk) * kTurnTables};
-      for (std::size_t block = begin; block < end; ++block) {
-        frame.kernels->look_up_bytes(
-            tile, weights.words(chunk, block), stride_, rows.sums + block * kByteOutputs);
+      for (std::size_t tile = 0; tile < tiles; ++tile) {
+        const std::uint16_t* tables[kByteRows];
+        const std::size_t first = results * tile / tiles;
+        const std::size_t count = results * (tile + 1) / tiles - first;
+        for (std::size_t r = 0; r < count; ++r) {
+          tables[r] = rows.tables + (first + r) * result_step() * pixel_size();
+        }
+        for (std::size_t block = begin; block < end; ++block) {
+          frame.kernels->look_up_bytes({tables,
+                                        count,
+                                        rows.offsets + chunk * kMostTurns * kTurnTables,
+                                        weights.turns_of(chunk) * kTurnTables},
+                                       weights.words(chunk, block),
+                                       stride_,
+                                       rows.sums + first * stride_ + block * kByteOutputs);
+        }
       }
     }
     const std::size_t output = begin * kByteOutputs;
     const std::size_t channel = at.group * shape_.group_outputs() + output;
-    const std::size_t pixel =
-        (at.sample * rows_ + at.row) * size_of(shape_.x.output) + at.first + first;
+    const std::size_t pixel = (at.sample * rows_ + at.row) * size_of(shape_.x.output) + at.first;
     const std::size_t out = pixel * shape_.out_channels + channel;
-    Finish finish{.count = count,
+    Finish finish{.count = results,
                   .outputs = std::min(weights.outputs(), end * kByteOutputs) - output,
                   .sums_stride = stride_,
                   .scale = affine_.scale.data() + channel,

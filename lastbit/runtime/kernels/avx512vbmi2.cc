@@ -39,6 +39,29 @@ struct Members {
   }
 };
 
+// `inputs`: six bytes, the first the lowest.
+inline void make_table(std::uint64_t inputs, const Sums* members, std::uint16_t* table) noexcept {
+  Sums low = {};
+#pragma GCC unroll 3
+  for (std::size_t p = 0; p < 3; ++p) {
+    const auto pair = static_cast<std::int16_t>(inputs >> (16 * p));
+    low += reinterpret_cast<Sums>(
+        _mm512_maddubs_epi16(_mm512_set1_epi16(pair), reinterpret_cast<__m512i>(members[p])));
+  }
+  store(table, low);
+  store(table + kLanes, low + static_cast<std::uint16_t>(inputs >> 40U & 255U));
+}
+
+inline std::int32_t sum_of(const std::uint8_t* x, std::size_t count) noexcept {
+  __m512i sums = {};
+  for (std::size_t i = 0; i < count; i += kWordBytes) {
+    const std::size_t rest = count - i;
+    const __mmask64 mask = rest < kWordBytes ? (std::uint64_t{1} << rest) - 1 : ~std::uint64_t{0};
+    sums += _mm512_sad_epu8(_mm512_maskz_loadu_epi8(mask, x + i), __m512i{});
+  }
+  return static_cast<std::int32_t>(_mm512_reduce_add_epi64(sums));
+}
+
 void make_tables(const ByteTableRequest& request) noexcept {
   static constexpr Members kMembers;
   Sums members[3];
@@ -47,30 +70,22 @@ void make_tables(const ByteTableRequest& request) noexcept {
   std::uint16_t* to = request.tables;
   for (std::size_t pixel = 0; pixel < request.pixels; ++pixel) {
     const std::uint8_t* x = request.x + pixel * request.stride;
-    std::int32_t sum = 0;
-    for (std::size_t rest = request.count; rest != 0; to += kSubsetSums) {
-      std::uint8_t last[kSubsetInputs] = {};
-      const std::uint8_t* from = x;
-      if (rest < kSubsetInputs) {
-        for (std::size_t j = 0; j < rest; ++j) last[j] = x[j];
-        from = last;
-        rest = kSubsetInputs;
-      }
-      Sums low = {};
-#pragma GCC unroll 3
-      for (std::size_t p = 0; p < 3; ++p) {
-        std::int16_t pair;
-        __builtin_memcpy(&pair, from + 2 * p, sizeof(pair));
-        low += reinterpret_cast<Sums>(
-            _mm512_maddubs_epi16(_mm512_set1_epi16(pair), reinterpret_cast<__m512i>(members[p])));
-      }
-      store(to, low);
-      store(to + kLanes, low + static_cast<std::uint16_t>(from[kSubsetInputs - 1]));
-      sum += to[kSubsetSums - 1];
+    request.sums[pixel] = sum_of(x, request.count);
+    std::size_t rest = request.count;
+    for (; rest >= kSubsetInputs; rest -= kSubsetInputs) {
+      std::uint32_t first;
+      std::uint16_t last;
+      __builtin_memcpy(&first, x, sizeof(first));
+      __builtin_memcpy(&last, x + sizeof(first), sizeof(last));
+      make_table(first | static_cast<std::uint64_t>(last) << 32U, members, to);
       x += kSubsetInputs;
-      rest -= kSubsetInputs;
+      to += kSubsetSums;
     }
-    request.sums[pixel] = sum;
+    if (rest == 0) continue;
+    std::uint64_t inputs = 0;
+    for (std::size_t j = 0; j < rest; ++j) inputs |= std::uint64_t{x[j]} << (8 * j);
+    make_table(inputs, members, to);
+    to += kSubsetSums;
   }
 }
 
