@@ -49,15 +49,15 @@ class ByteLookupConvStep final : public Step {
         shape_(shape),
         rows_(size_of(shape.y.output)),
         ring_(size_of((shape.y.kernel - 1) * shape.y.dilation) + 1),
+        result_step_(size_of(shape.x.kernel == 1 ? 1 : shape.x.stride)),
+        pixel_size_(byte_tables(shape.group_inputs()) * kSubsetSums),
         stride_(weights_.front().blocks() * kByteOutputs) {
-    const std::size_t width = size_of(shape.x.output);
     const auto threads = static_cast<std::size_t>(request.plan->options().threads);
     while (strip_results() > kByteRows && ring_sums() * sizeof(std::uint16_t) > kTableBytes) {
       ++strips_;
     }
-    if (threads == 1) return;
-    while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
-    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.front().blocks()) : 1;
+    if (threads > 1) divide(threads);
+    row_pixels_ = pixels(strip_results());
   }
 
   std::size_t units() const noexcept override {
@@ -76,8 +76,8 @@ class ByteLookupConvStep final : public Step {
     return bytes;
   }
   std::size_t scratch_floats() const noexcept override {
-    return ring_sums() / 2 + (strip_results() + 1) * stride_ + lookups() + ring_ * row_pixels() +
-           ring_;
+    return ring_sums() / 2 + (strip_results() + 1) * stride_ + strip_results() + lookups() +
+           ring_ * row_pixels_ + ring_;
   }
 
   // Unit = (group, sample, part of the blocks, strip, row), the row running fastest.
@@ -90,9 +90,10 @@ class ByteLookupConvStep final : public Step {
     rows.tables = reinterpret_cast<std::uint16_t*>(scratch);
     rows.sums = reinterpret_cast<std::int32_t*>(scratch + ring_sums() / 2);
     rows.zeros = rows.sums + strip_results() * stride_;
-    rows.offsets = rows.zeros + stride_;
+    rows.starts = rows.zeros + stride_;
+    rows.offsets = rows.starts + strip_results();
     rows.pixel_sums = rows.offsets + lookups();
-    rows.made = rows.pixel_sums + ring_ * row_pixels();
+    rows.made = rows.pixel_sums + ring_ * row_pixels_;
     // The last turn may go beyond the lookups, to the subset without inputs of any table.
     std::fill_n(rows.offsets, lookups(), 0);
     for (std::size_t unit = begin; unit < end; ++unit) {
@@ -133,6 +134,7 @@ class ByteLookupConvStep final : public Step {
     std::uint16_t* tables;     // (ring, pixels, tables of a pixel, sums of a table)
     std::int32_t* sums;        // (results, outputs of all blocks)
     std::int32_t* zeros;       // (outputs): what the zeros of the inputs come to
+    std::int32_t* starts;      // (results): of the sums
     std::int32_t* offsets;     // (lookups)
     std::int32_t* pixel_sums;  // (ring, pixels): of the inputs
     std::int32_t* made;        // (ring): the row whose tables it holds, counted from the border's
@@ -146,26 +148,27 @@ class ByteLookupConvStep final : public Step {
     return result;
   }
 
+  // Makes units enough for so many threads, if there can be.
+  void divide(std::size_t threads) noexcept {
+    const std::size_t width = size_of(shape_.x.output);
+    while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
+    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.front().blocks()) : 1;
+  }
+
   std::size_t lookups() const noexcept { return weights_.front().turns() * kTurnTables; }
   // Of a window one column wide no columns between are needed.
   std::size_t column_step() const noexcept {
     return shape_.x.kernel == 1 ? size_of(shape_.x.stride) : 1;
   }
-  // Pixels from one result to the next, of those that have tables.
-  std::size_t result_step() const noexcept { return size_of(shape_.x.stride) / column_step(); }
   // Pixels with tables for so many results.
   std::size_t pixels(std::size_t results) const noexcept {
-    return (results - 1) * result_step() + size_of((shape_.x.kernel - 1) * shape_.x.dilation) + 1;
+    return (results - 1) * result_step_ + size_of((shape_.x.kernel - 1) * shape_.x.dilation) + 1;
   }
   // Results of a row of the widest strip.
   std::size_t strip_results() const noexcept {
     return (size_of(shape_.x.output) + strips_ - 1) / strips_;
   }
-  std::size_t row_pixels() const noexcept { return pixels(strip_results()); }
-  std::size_t pixel_size() const noexcept {
-    return byte_tables(shape_.group_inputs()) * kSubsetSums;
-  }
-  std::size_t ring_sums() const noexcept { return ring_ * row_pixels() * pixel_size(); }
+  std::size_t ring_sums() const noexcept { return ring_ * pixels(strip_results()) * pixel_size_; }
 
   // Makes the tables of all rows that the window touches and that are not there yet, and finds
   // where they lie.
@@ -178,7 +181,7 @@ class ByteLookupConvStep final : public Step {
         make_row(frame, at, row, rows);
         rows.made[place] = static_cast<std::int32_t>(row);
       }
-      const auto tables = static_cast<std::int32_t>(place * row_pixels() * pixel_size());
+      const auto tables = static_cast<std::int32_t>(place * row_pixels_ * pixel_size_);
       for (const std::int32_t in_row : offsets_) *offset++ = tables + in_row;
     }
   }
@@ -192,7 +195,7 @@ class ByteLookupConvStep final : public Step {
                 const Place& at,
                 std::size_t row,
                 const Rows& rows) const noexcept {
-    const std::size_t place = row % ring_ * row_pixels();
+    const std::size_t place = row % ring_ * row_pixels_;
     const std::size_t y = row + plane_.top - size_of(shape_.y.pad_begin);
     const std::size_t x =
         at.first * size_of(shape_.x.stride) + plane_.left - size_of(shape_.x.pad_begin);
@@ -202,21 +205,21 @@ class ByteLookupConvStep final : public Step {
                                      .pixels = pixels(at.end - at.first),
                                      .stride = column_step() * plane_.stored,
                                      .count = shape_.group_inputs(),
-                                     .tables = rows.tables + place * pixel_size(),
+                                     .tables = rows.tables + place * pixel_size_,
                                      .sums = rows.pixel_sums + place});
   }
 
-  // The sum of a window's inputs. @param pixel  of those with tables, where it begins
-  std::int32_t window_sum(const Place& at, const Rows& rows, std::size_t pixel) const noexcept {
-    std::int32_t sum = 0;
+  // A sum starts from that of the window's inputs, negated.
+  void find_starts(const Place& at, const Rows& rows) const noexcept {
+    const std::size_t results = at.end - at.first;
+    std::fill_n(rows.starts, results, 0);
     for (std::size_t ky = 0; ky < size_of(shape_.y.kernel); ++ky) {
-      const std::int32_t* const in_row =
-          rows.pixel_sums + window_row(at, ky) % ring_ * row_pixels() + pixel;
+      const std::int32_t* const in_row = rows.pixel_sums + window_row(at, ky) % ring_ * row_pixels_;
       for (std::size_t kx = 0; kx < size_of(shape_.x.kernel); ++kx) {
-        sum += in_row[kx * size_of(shape_.x.dilation)];
+        const std::int32_t* pixel = in_row + kx * size_of(shape_.x.dilation);
+        for (std::size_t r = 0; r < results; ++r, pixel += result_step_) rows.starts[r] -= *pixel;
       }
     }
-    return sum;
   }
 
   // The chunks run slowest and the blocks fastest, so that the weights of a chunk and the tables of
@@ -227,28 +230,29 @@ class ByteLookupConvStep final : public Step {
     const std::size_t end = weights.blocks() * (at.part + 1) / parts_;
     const std::size_t results = at.end - at.first;
     const std::size_t tiles = (results + kByteRows - 1) / kByteRows;
-    for (std::size_t r = 0; r < results; ++r) {
-      std::fill_n(rows.sums + r * stride_ + begin * kByteOutputs,
-                  (end - begin) * kByteOutputs,
-                  -window_sum(at, rows, r * result_step()));
-    }
-    for (std::size_t chunk = 0; chunk < weights.chunks(); ++chunk) {
+    // Tiles of sizes that differ by one at most.
+    const std::size_t least = results / tiles;
+    const std::size_t longer = results % tiles;
+    const std::size_t chunks = weights.chunks();
+    find_starts(at, rows);
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      const std::int32_t* const offsets = rows.offsets + chunk * kMostTurns * kTurnTables;
+      const std::size_t count = weights.turns_of(chunk) * kTurnTables;
+      std::size_t first = 0;
       for (std::size_t tile = 0; tile < tiles; ++tile) {
         const std::uint16_t* tables[kByteRows];
-        const std::size_t first = results * tile / tiles;
-        const std::size_t count = results * (tile + 1) / tiles - first;
-        for (std::size_t r = 0; r < count; ++r) {
-          tables[r] = rows.tables + (first + r) * result_step() * pixel_size();
+        const std::size_t size = least + (tile < longer ? 1 : 0);
+        for (std::size_t r = 0; r < size; ++r) {
+          tables[r] = rows.tables + (first + r) * result_step_ * pixel_size_;
         }
         for (std::size_t block = begin; block < end; ++block) {
-          frame.kernels->look_up_bytes({tables,
-                                        count,
-                                        rows.offsets + chunk * kMostTurns * kTurnTables,
-                                        weights.turns_of(chunk) * kTurnTables},
+          frame.kernels->look_up_bytes({tables, size, offsets, count},
                                        weights.words(chunk, block),
+                                       chunk == 0 ? rows.starts + first : nullptr,
                                        stride_,
                                        rows.sums + first * stride_ + block * kByteOutputs);
         }
+        first += size;
       }
     }
     const std::size_t output = begin * kByteOutputs;
@@ -280,9 +284,12 @@ class ByteLookupConvStep final : public Step {
   int residual_;  // below 0 for none
   int output_;
   ConvShape shape_;
-  std::size_t rows_;    // of results
-  std::size_t ring_;    // rows of tables that are kept
-  std::size_t stride_;  // outputs of all blocks
+  std::size_t rows_;            // of results
+  std::size_t ring_;            // rows of tables that are kept
+  std::size_t result_step_;     // pixels from one result to the next, of those that have tables
+  std::size_t pixel_size_;      // sums of a pixel's tables
+  std::size_t stride_;          // outputs of all blocks
+  std::size_t row_pixels_ = 0;  // of a row of the widest strip that have tables
   std::size_t strips_ = 1;
   std::size_t parts_ = 1;
 };

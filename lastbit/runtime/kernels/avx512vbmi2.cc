@@ -127,6 +127,7 @@ template <std::size_t T, std::size_t Rows>
 template <std::size_t Rows>
 inline void add_rows(const Tile<std::uint16_t>& tile,
                      const std::uint8_t* words,
+                     const std::int32_t* starts,
                      std::size_t stride,
                      std::int32_t* out) noexcept {
   const std::uint16_t* rows[Rows];
@@ -147,25 +148,37 @@ inline void add_rows(const Tile<std::uint16_t>& tile,
     offset += kTurnTables;
     words += kTurnBytes;
   }
+  alignas(kWordBytes) std::uint16_t found[Rows][kByteOutputs];
 #pragma GCC unroll 4
   for (std::size_t r = 0; r < Rows; ++r) {
-    if (r == tile.count) break;
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < kByteWords; ++v) {
-      const auto pairs = reinterpret_cast<Wide>(sums[r][v]);
-      std::int32_t* const to = out + r * stride + v * kLanes;
-      store(to, load<Wide>(to) + (pairs << 16 >> 15));
-      store(to + kLanes / 2, load<Wide>(to + kLanes / 2) + (pairs >> 16 << 1));
+    for (std::size_t v = 0; v < kByteWords; ++v) store(found[r] + v * kLanes, sums[r][v]);
+  }
+#pragma GCC unroll 1
+  for (std::size_t r = 0; r < tile.count; ++r) {
+    std::int32_t* to = out + r * stride;
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kByteOutputs; i += kLanes, to += kLanes) {
+      const auto pairs = load<Wide>(found[r] + i);
+      auto low = Wide{} + static_cast<std::uint32_t>(starts == nullptr ? 0 : starts[r]);
+      Wide high = low;
+      if (starts == nullptr) {
+        low = load<Wide>(to);
+        high = load<Wide>(to + kLanes / 2);
+      }
+      store(to, low + (pairs << 16 >> 15));
+      store(to + kLanes / 2, high + (pairs >> 16 << 1));
     }
   }
 }
 
 void look_up(const Tile<std::uint16_t>& tile,
              const std::uint8_t* words,
+             const std::int32_t* starts,
              std::size_t stride,
              std::int32_t* out) noexcept {
-  if (tile.count == kByteRows) return add_rows<kByteRows>(tile, words, stride, out);
-  add_rows<kByteRows - 1>(tile, words, stride, out);
+  if (tile.count == kByteRows) return add_rows<kByteRows>(tile, words, starts, stride, out);
+  add_rows<kByteRows - 1>(tile, words, starts, stride, out);
 }
 
 }  // namespace

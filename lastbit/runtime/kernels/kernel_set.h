@@ -79,9 +79,10 @@ struct KernelSet {
   /// @param tile  up to kByteRows rows; `groups` counts tables, whole turns and kMostTurns at most.
   /// @param words  of the turns of one block, [turn][kTurnWords][kByteWords], aligned: the bits of
   /// an output's lane of the kTurnWords rows, joined, are its subsets, the first in the lowest.
-  /// Equal in every set.
+  /// @param starts  what the sums of a row start from, (rows); null: what is in `out`.
   void (*look_up_bytes)(const Tile<std::uint16_t>& tile,
                         const std::uint8_t* words,
+                        const std::int32_t* starts,
                         std::size_t stride,
                         std::int32_t* out) noexcept = nullptr;
 
