@@ -294,23 +294,22 @@ class ByteLookupConvStep final : public Step {
   std::size_t parts_ = 1;
 };
 
-// Whether lookup takes less time than products. In cycles for an input pixel: a table takes four
-// to be made and, for a block of outputs, four to be looked up; the products of four inputs with
-// 16 outputs 0.55.
+// Whether lookup takes less time than products. In cycles for an input pixel: a table takes five to
+// be made and three to be looked up for a block of outputs; the products of four inputs with 16
+// outputs take 0.55.
 bool pays(const ConvShape& shape) {
   const std::size_t tables = byte_tables(shape.group_inputs());
-  const auto taps = static_cast<double>(shape.y.kernel * shape.x.kernel);
-  double windows = taps;  // that a pixel is part of, about
+  const auto taps = static_cast<std::size_t>(shape.y.kernel * shape.x.kernel);
+  auto windows = static_cast<double>(taps);  // that a pixel is part of, about
   if (shape.x.kernel > 1) windows /= static_cast<double>(shape.x.stride);
   if (shape.y.kernel > 1) windows /= static_cast<double>(shape.y.stride);
-  const auto lookups = static_cast<double>(
-      (tables * static_cast<std::size_t>(taps) + kTurnTables - 1) / kTurnTables * kTurnTables);
-  const auto blocks =
-      static_cast<double>((shape.group_outputs() + kByteOutputs - 1) / kByteOutputs);
-  const auto words = static_cast<double>((shape.group_outputs() + kWordOutputs - 1) / kWordOutputs);
-  const auto groups = static_cast<double>((shape.group_inputs() + kGroupInputs - 1) / kGroupInputs);
-  return windows * lookups / taps * blocks * 4.0 + static_cast<double>(tables) * 4.0 <
-         windows * groups * words * 0.55;
+  const std::size_t turns = (tables * taps + kTurnTables - 1) / kTurnTables;
+  const std::size_t blocks = (shape.group_outputs() + kByteOutputs - 1) / kByteOutputs;
+  const std::size_t groups = (shape.group_inputs() + kGroupInputs - 1) / kGroupInputs;
+  const std::size_t words = (shape.group_outputs() + kWordOutputs - 1) / kWordOutputs;
+  const double lookups = static_cast<double>(turns * kTurnTables) / static_cast<double>(taps);
+  return 3.0 * windows * lookups * static_cast<double>(blocks) + 5.0 * static_cast<double>(tables) <
+         0.55 * windows * static_cast<double>(groups * words);
 }
 
 // Of the tables of one window, and of what lies between its elements.

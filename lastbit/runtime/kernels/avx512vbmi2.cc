@@ -29,27 +29,37 @@ inline void store(void* to, Vec v) noexcept {
   __builtin_memcpy(to, &v, sizeof(v));
 }
 
-// Whether each of two inputs is in the subset of a lane, of the lower half of a table.
-struct Members {
-  alignas(kWordBytes) std::uint8_t of[3][kWordBytes];
-  constexpr Members() noexcept : of() {
-    for (std::size_t j = 0; j + 1 < kSubsetInputs; ++j) {
-      for (std::size_t i = 0; i < kLanes; ++i) of[j / 2][2 * i + j % 2] = i >> j & 1U;
+// For the lower half of a table, two inputs at a time: their places among eight, and whether each
+// is in the subset of a lane. The last two are the input that is in the upper half alone, and none.
+struct Patterns {
+  alignas(kWordBytes) std::uint8_t place[4][kWordBytes];
+  alignas(kWordBytes) std::uint8_t member[3][kWordBytes];
+  constexpr Patterns() noexcept : place(), member() {
+    for (std::size_t i = 0; i < kWordBytes; ++i) {
+      for (std::size_t p = 0; p < 3; ++p) {
+        const std::size_t j = 2 * p + i % 2;
+        place[p][i] = static_cast<std::uint8_t>(j);
+        member[p][i] = j + 1 < kSubsetInputs ? i / 2 >> j & 1U : 0;
+      }
+      place[3][i] = i % 2 == 0 ? kSubsetInputs - 1 : 0x80;
     }
   }
 };
 
-// `inputs`: six bytes, the first the lowest.
-inline void make_table(std::uint64_t inputs, const Sums* members, std::uint16_t* table) noexcept {
-  Sums low = {};
-#pragma GCC unroll 3
-  for (std::size_t p = 0; p < 3; ++p) {
-    const auto pair = static_cast<std::int16_t>(inputs >> (16 * p));
-    low += reinterpret_cast<Sums>(
-        _mm512_maddubs_epi16(_mm512_set1_epi16(pair), reinterpret_cast<__m512i>(members[p])));
-  }
+inline __m512i pick(__m512i inputs, const __m512i& places) noexcept {
+  return _mm512_shuffle_epi8(inputs, places);
+}
+
+// `inputs`: six bytes, and two that are not looked at, again and again.
+inline void make_table(__m512i inputs,
+                       const __m512i* place,
+                       const __m512i* member,
+                       std::uint16_t* table) noexcept {
+  Sums low = reinterpret_cast<Sums>(_mm512_maddubs_epi16(pick(inputs, place[0]), member[0]));
+  low += reinterpret_cast<Sums>(_mm512_maddubs_epi16(pick(inputs, place[1]), member[1]));
+  low += reinterpret_cast<Sums>(_mm512_maddubs_epi16(pick(inputs, place[2]), member[2]));
   store(table, low);
-  store(table + kLanes, low + static_cast<std::uint16_t>(inputs >> 40U & 255U));
+  store(table + kLanes, low + reinterpret_cast<Sums>(pick(inputs, place[3])));
 }
 
 inline std::int32_t sum_of(const std::uint8_t* x, std::size_t count) noexcept {
@@ -59,33 +69,38 @@ inline std::int32_t sum_of(const std::uint8_t* x, std::size_t count) noexcept {
     const __mmask64 mask = rest < kWordBytes ? (std::uint64_t{1} << rest) - 1 : ~std::uint64_t{0};
     sums += _mm512_sad_epu8(_mm512_maskz_loadu_epi8(mask, x + i), __m512i{});
   }
-  return static_cast<std::int32_t>(_mm512_reduce_add_epi64(sums));
+  std::int64_t total = 0;
+  for (std::size_t lane = 0; lane < 8; ++lane) total += sums[lane];
+  return static_cast<std::int32_t>(total);
 }
 
 void make_tables(const ByteTableRequest& request) noexcept {
-  static constexpr Members kMembers;
-  Sums members[3];
+  static constexpr Patterns kPatterns;
+  __m512i place[4];
+  __m512i member[3];
+#pragma GCC unroll 4
+  for (std::size_t p = 0; p < 4; ++p) place[p] = load<__m512i>(kPatterns.place[p]);
 #pragma GCC unroll 3
-  for (std::size_t p = 0; p < 3; ++p) members[p] = load(kMembers.of[p]);
+  for (std::size_t p = 0; p < 3; ++p) member[p] = load<__m512i>(kPatterns.member[p]);
   std::uint16_t* to = request.tables;
   for (std::size_t pixel = 0; pixel < request.pixels; ++pixel) {
     const std::uint8_t* x = request.x + pixel * request.stride;
     request.sums[pixel] = sum_of(x, request.count);
     std::size_t rest = request.count;
-    for (; rest >= kSubsetInputs; rest -= kSubsetInputs) {
-      std::uint32_t first;
-      std::uint16_t last;
-      __builtin_memcpy(&first, x, sizeof(first));
-      __builtin_memcpy(&last, x + sizeof(first), sizeof(last));
-      make_table(first | static_cast<std::uint64_t>(last) << 32U, members, to);
+    for (; rest >= sizeof(std::int64_t); rest -= kSubsetInputs) {
+      std::int64_t inputs;
+      __builtin_memcpy(&inputs, x, sizeof(inputs));
+      make_table(_mm512_set1_epi64(inputs), place, member, to);
       x += kSubsetInputs;
       to += kSubsetSums;
     }
-    if (rest == 0) continue;
+    // The last one or two, of which none must be read beyond.
     std::uint64_t inputs = 0;
     for (std::size_t j = 0; j < rest; ++j) inputs |= std::uint64_t{x[j]} << (8 * j);
-    make_table(inputs, members, to);
-    to += kSubsetSums;
+    for (std::size_t j = 0; j < rest; j += kSubsetInputs, inputs >>= 8 * kSubsetInputs) {
+      make_table(_mm512_set1_epi64(static_cast<std::int64_t>(inputs)), place, member, to);
+      to += kSubsetSums;
+    }
   }
 }
 
@@ -113,8 +128,10 @@ template <std::size_t T, std::size_t Rows>
   for (std::size_t v = 0; v < kByteWords; ++v) codes[v] = subsets<T>(words + v * kWordBytes);
 #pragma GCC unroll 4
   for (std::size_t r = 0; r < Rows; ++r) {
-    const auto low = load<__m512i>(rows[r] + offset);
-    const auto high = load<__m512i>(rows[r] + offset + kLanes);
+    auto low = load<__m512i>(rows[r] + offset);
+    auto high = load<__m512i>(rows[r] + offset + kLanes);
+    // Else compilers load them again for each word.
+    __asm__("" : "+v"(low), "+v"(high));
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kByteWords; ++v) {
       sums[r][v] += reinterpret_cast<Sums>(_mm512_permutex2var_epi16(low, codes[v], high));
