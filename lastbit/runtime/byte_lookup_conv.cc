@@ -46,6 +46,8 @@ class ByteLookupConvStep final : public Step {
         plane_(input.plane),
         residual_(request.fused.residual.slot),
         output_(request.output.slot),
+        products_(static_cast<double>(element_count(request.inputs[1].shape)) *
+                  static_cast<double>(shape.batch * shape.pixels())),
         shape_(shape),
         rows_(size_of(shape.y.output)),
         ring_(size_of((shape.y.kernel - 1) * shape.y.dilation) + 1),
@@ -63,13 +65,8 @@ class ByteLookupConvStep final : public Step {
   std::size_t units() const noexcept override {
     return shape_.groups * shape_.batch * parts_ * strips_ * rows_;
   }
-  double work() const noexcept override { return products(); }
-  double products() const noexcept override {
-    const double window = static_cast<double>(shape_.y.kernel * shape_.x.kernel) *
-                          static_cast<double>(shape_.group_inputs());
-    return window * static_cast<double>(shape_.batch * shape_.pixels()) *
-           static_cast<double>(shape_.out_channels);
-  }
+  double work() const noexcept override { return products_; }
+  double products() const noexcept override { return products_; }
   std::size_t weight_bytes() const noexcept override {
     std::size_t bytes = offsets_.size() * sizeof(std::int32_t);
     for (const ByteLookupWeights& weights : weights_) bytes += weights.bytes();
@@ -283,6 +280,7 @@ class ByteLookupConvStep final : public Step {
   Plane plane_;
   int residual_;  // below 0 for none
   int output_;
+  double products_;
   ConvShape shape_;
   std::size_t rows_;            // of results
   std::size_t ring_;            // rows of tables that are kept
@@ -294,22 +292,21 @@ class ByteLookupConvStep final : public Step {
   std::size_t parts_ = 1;
 };
 
-// Whether lookup takes less time than products. In cycles for an input pixel: a table takes five to
-// be made and three to be looked up for a block of outputs; the products of four inputs with 16
-// outputs take 0.55.
+// Whether lookup takes less time than products. In cycles for a window: a table takes five to be
+// made, for all windows that it is part of, and three to be looked up for a block of outputs; the
+// products of four inputs with 16 outputs take 0.55.
 bool pays(const ConvShape& shape) {
   const std::size_t tables = byte_tables(shape.group_inputs());
-  const auto taps = static_cast<std::size_t>(shape.y.kernel * shape.x.kernel);
-  auto windows = static_cast<double>(taps);  // that a pixel is part of, about
-  if (shape.x.kernel > 1) windows /= static_cast<double>(shape.x.stride);
-  if (shape.y.kernel > 1) windows /= static_cast<double>(shape.y.stride);
-  const std::size_t turns = (tables * taps + kTurnTables - 1) / kTurnTables;
+  const std::size_t taps = size_of(shape.y.kernel * shape.x.kernel);
+  const std::size_t lookups = (tables * taps + kTurnTables - 1) / kTurnTables * kTurnTables;
   const std::size_t blocks = (shape.group_outputs() + kByteOutputs - 1) / kByteOutputs;
-  const std::size_t groups = (shape.group_inputs() + kGroupInputs - 1) / kGroupInputs;
+  const std::size_t groups = (shape.group_inputs() + kGroupInputs - 1) / kGroupInputs * taps;
   const std::size_t words = (shape.group_outputs() + kWordOutputs - 1) / kWordOutputs;
-  const double lookups = static_cast<double>(turns * kTurnTables) / static_cast<double>(taps);
-  return 3.0 * windows * lookups * static_cast<double>(blocks) + 5.0 * static_cast<double>(tables) <
-         0.55 * windows * static_cast<double>(groups * words);
+  // Pixels that have tables, for each window.
+  std::size_t pixels = 1;
+  if (shape.x.kernel > 1) pixels *= size_of(shape.x.stride);
+  if (shape.y.kernel > 1) pixels *= size_of(shape.y.stride);
+  return 100 * (3 * lookups * blocks + 5 * tables * pixels) < 55 * groups * words;
 }
 
 // Of the tables of one window, and of what lies between its elements.

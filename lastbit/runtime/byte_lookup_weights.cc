@@ -62,8 +62,7 @@ ByteLookupWeights::ByteLookupWeights(const LowBitTensor& tensor,
 
   const std::size_t tables = byte_tables(channels);
   const std::size_t taps = places.size() / tables;
-  std::vector<std::uint8_t> codes((tables * kSubsetInputs + sizeof(std::uint64_t)) * taps +
-                                  sizeof(std::uint64_t));
+  std::vector<std::uint8_t> codes(tables * kSubsetInputs * taps + sizeof(std::uint64_t));
   std::vector<std::uint8_t> subsets(turns_ * kTurnTables);
   constexpr std::size_t kRow = kByteOutputs * sizeof(std::uint16_t);
   for (std::size_t o = 0; o < outputs(); ++o) {
