@@ -2,6 +2,7 @@
 #include <cfloat>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/byte_lookup_weights.h"
@@ -33,12 +34,12 @@ class ByteLookupConvStep final : public Step {
   ByteLookupConvStep(const StepRequest& request,
                      const ConvShape& shape,
                      float unit,
-                     std::vector<ByteLookupWeights> weights,
+                     ByteLookupWeights weights,
                      std::vector<std::int32_t> offsets,
                      const Prepared& input)
       : weights_(std::move(weights)),
         offsets_(std::move(offsets)),
-        affine_(scales(), constant_floats(request.inputs[2]), request.fused),
+        affine_(weights_.scales(), constant_floats(request.inputs[2]), request.fused),
         unit_(unit),
         activation_(request.fused.activation),
         input_(input.slot),
@@ -53,7 +54,7 @@ class ByteLookupConvStep final : public Step {
         ring_(size_of((shape.y.kernel - 1) * shape.y.dilation) + 1),
         result_step_(size_of(shape.x.kernel == 1 ? 1 : shape.x.stride)),
         pixel_size_(byte_tables(shape.group_inputs()) * kSubsetSums),
-        stride_(weights_.front().blocks() * kByteOutputs) {
+        stride_(weights_.blocks() * kByteOutputs) {
     const auto threads = static_cast<std::size_t>(request.plan->options().threads);
     while (strip_results() > kByteRows && ring_sums() * sizeof(std::uint16_t) > kTableBytes) {
       ++strips_;
@@ -68,9 +69,7 @@ class ByteLookupConvStep final : public Step {
   double work() const noexcept override { return products_; }
   double products() const noexcept override { return products_; }
   std::size_t weight_bytes() const noexcept override {
-    std::size_t bytes = offsets_.size() * sizeof(std::int32_t);
-    for (const ByteLookupWeights& weights : weights_) bytes += weights.bytes();
-    return bytes;
+    return weights_.bytes() + offsets_.size() * sizeof(std::int32_t);
   }
   std::size_t scratch_floats() const noexcept override {
     return ring_sums() / 2 + (strip_results() + 1) * stride_ + strip_results() + lookups() +
@@ -104,11 +103,9 @@ class ByteLookupConvStep final : public Step {
       at.end = size_of(shape_.x.output) * (strip + 1) / strips_;
       if (unit == begin || at.row == 0) {
         std::fill_n(rows.made, ring_, -1);
-        const ByteLookupWeights& weights = weights_[at.group];
+        const auto sums = weights_.level_sums().subspan(at.group * weights_.outputs());
         const std::int32_t zero = frame.read_as<InputScale>(input_scale_)[at.sample].zero;
-        for (std::size_t o = 0; o < weights.outputs(); ++o) {
-          rows.zeros[o] = zero * weights.level_sum(o);
-        }
+        for (std::size_t o = 0; o < weights_.outputs(); ++o) rows.zeros[o] = zero * sums[o];
       }
       make_rows(frame, at, rows);
       multiply(frame, at, rows);
@@ -137,22 +134,14 @@ class ByteLookupConvStep final : public Step {
     std::int32_t* made;        // (ring): the row whose tables it holds, counted from the border's
   };
 
-  std::vector<float> scales() const {
-    std::vector<float> result;
-    for (const ByteLookupWeights& weights : weights_) {
-      result.insert(result.end(), weights.scales().begin(), weights.scales().end());
-    }
-    return result;
-  }
-
   // Makes units enough for so many threads, if there can be.
   void divide(std::size_t threads) noexcept {
     const std::size_t width = size_of(shape_.x.output);
     while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
-    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.front().blocks()) : 1;
+    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.blocks()) : 1;
   }
 
-  std::size_t lookups() const noexcept { return weights_.front().turns() * kTurnTables; }
+  std::size_t lookups() const noexcept { return weights_.turns() * kTurnTables; }
   // Of a window one column wide no columns between are needed.
   std::size_t column_step() const noexcept {
     return shape_.x.kernel == 1 ? size_of(shape_.x.stride) : 1;
@@ -222,19 +211,18 @@ class ByteLookupConvStep final : public Step {
   // The chunks run slowest and the blocks fastest, so that the weights of a chunk and the tables of
   // a tile stay in the nearest cache.
   void multiply(const Frame& frame, const Place& at, const Rows& rows) const noexcept {
-    const ByteLookupWeights& weights = weights_[at.group];
-    const std::size_t begin = weights.blocks() * at.part / parts_;
-    const std::size_t end = weights.blocks() * (at.part + 1) / parts_;
+    const std::size_t begin = weights_.blocks() * at.part / parts_;
+    const std::size_t end = weights_.blocks() * (at.part + 1) / parts_;
     const std::size_t results = at.end - at.first;
     const std::size_t tiles = (results + kByteRows - 1) / kByteRows;
     // Tiles of sizes that differ by one at most.
     const std::size_t least = results / tiles;
     const std::size_t longer = results % tiles;
-    const std::size_t chunks = weights.chunks();
+    const std::size_t chunks = weights_.chunks();
     find_starts(at, rows);
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       const std::int32_t* const offsets = rows.offsets + chunk * kMostTurns * kTurnTables;
-      const std::size_t count = weights.turns_of(chunk) * kTurnTables;
+      const std::size_t count = weights_.turns_of(chunk) * kTurnTables;
       std::size_t first = 0;
       for (std::size_t tile = 0; tile < tiles; ++tile) {
         const std::uint16_t* tables[kByteRows];
@@ -244,7 +232,7 @@ class ByteLookupConvStep final : public Step {
         }
         for (std::size_t block = begin; block < end; ++block) {
           frame.kernels->look_up_bytes({tables, size, offsets, count},
-                                       weights.words(chunk, block),
+                                       weights_.words(at.group, chunk, block),
                                        chunk == 0 ? rows.starts + first : nullptr,
                                        stride_,
                                        rows.sums + first * stride_ + block * kByteOutputs);
@@ -257,7 +245,7 @@ class ByteLookupConvStep final : public Step {
     const std::size_t pixel = (at.sample * rows_ + at.row) * size_of(shape_.x.output) + at.first;
     const std::size_t out = pixel * shape_.out_channels + channel;
     Finish finish{.count = results,
-                  .outputs = std::min(weights.outputs(), end * kByteOutputs) - output,
+                  .outputs = std::min(weights_.outputs(), end * kByteOutputs) - output,
                   .sums_stride = stride_,
                   .scale = affine_.scale.data() + channel,
                   .bias = affine_.shift.data() + channel,
@@ -269,7 +257,7 @@ class ByteLookupConvStep final : public Step {
     frame.kernels->finish_int8(rows.sums + output, rows.zeros + output, scale * unit_, finish);
   }
 
-  std::vector<ByteLookupWeights> weights_;  // (groups)
+  ByteLookupWeights weights_;
   // Where the tables of a row of the window lie, counted from its first pixel.
   std::vector<std::int32_t> offsets_;
   OutputAffine affine_;
@@ -360,11 +348,7 @@ bool make_byte_lookup_conv(const StepRequest& request, const ConvShape& shape) {
       }
     }
   }
-  std::vector<ByteLookupWeights> weights;
-  for (std::size_t group = 0; group < shape.groups; ++group) {
-    order.first = group * shape.group_outputs() * order.output_step;
-    weights.emplace_back(tensor, order, shape.group_inputs(), places);
-  }
+  ByteLookupWeights weights(tensor, order, shape.groups, shape.group_inputs(), places);
   const Prepared input = request.preparations->plane(
       request.node->inputs[0], request.inputs[0].slot, shape.plane(), true);
   plan.add_step(std::make_unique<ByteLookupConvStep>(

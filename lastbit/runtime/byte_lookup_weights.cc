@@ -51,38 +51,42 @@ void find_subsets(const std::uint8_t* codes,
 
 ByteLookupWeights::ByteLookupWeights(const LowBitTensor& tensor,
                                      const WeightOrder& order,
+                                     std::size_t groups,
                                      std::size_t channels,
                                      std::span<const std::uint32_t> places)
-    : turns_((places.size() + kTurnTables - 1) / kTurnTables) {
-  for (std::size_t o = 0; o < order.outputs; ++o) {
-    scales_.push_back(output_scale(tensor, order, o));
-  }
-  words_ = AlignedBytes(blocks() * turns_ * kTurnBytes);
+    : outputs_(order.outputs), turns_((places.size() + kTurnTables - 1) / kTurnTables) {
   check_lowbit(tensor);
+  words_ = AlignedBytes(groups * blocks() * turns_ * kTurnBytes);
 
   const std::size_t tables = byte_tables(channels);
   const std::size_t taps = places.size() / tables;
   std::vector<std::uint8_t> codes(tables * kSubsetInputs * taps + sizeof(std::uint64_t));
   std::vector<std::uint8_t> subsets(turns_ * kTurnTables);
-  constexpr std::size_t kRow = kByteOutputs * sizeof(std::uint16_t);
-  for (std::size_t o = 0; o < outputs(); ++o) {
+  for (std::size_t o = 0; o < groups * outputs_; ++o) {
     unpack(tensor.packed,
            tensor.codebook.size(),
-           order.first + o * order.output_step,
+           o * order.output_step,
            {codes.data(), channels * taps});
     find_subsets(codes.data(), tables, places, subsets.data());
+    const std::size_t in_group = o % outputs_;
+    const std::size_t lane = byte_lane(in_group % kByteOutputs) * sizeof(std::uint16_t);
     int ones = 0;
-    const std::size_t lane = byte_lane(o % kByteOutputs) * sizeof(std::uint16_t);
+    std::uint8_t* to = nullptr;
     for (std::size_t turn = 0; turn < turns_; ++turn) {
       std::uint64_t bits = join_subsets(load(subsets.data() + turn * kTurnTables));
       ones += std::popcount(bits);
-      std::byte* to = words_.data() + place(turn / kMostTurns, o / kByteOutputs) +
-                      turn % kMostTurns * kTurnBytes + lane;
+      if (turn % kMostTurns == 0) {
+        to = const_cast<std::uint8_t*>(
+                 words(o / outputs_, turn / kMostTurns, in_group / kByteOutputs)) +
+             lane;
+      }
       for (std::size_t row = 0; row < kTurnWords; ++row, bits >>= 16U) {
         const auto part = static_cast<std::uint16_t>(bits);
-        std::memcpy(to + row * kRow, &part, sizeof(part));
+        std::memcpy(to, &part, sizeof(part));
+        to += kByteWords * kWordBytes;
       }
     }
+    scales_.push_back(output_scale(tensor, order, o));
     level_sums_.push_back(2 * ones - static_cast<int>(channels * taps));
   }
 }
@@ -91,12 +95,12 @@ std::size_t ByteLookupWeights::turns_of(std::size_t chunk) const noexcept {
   return std::min(kMostTurns, turns_ - chunk * kMostTurns);
 }
 
-std::size_t ByteLookupWeights::place(std::size_t chunk, std::size_t block) const noexcept {
-  return (chunk * kMostTurns * blocks() + block * turns_of(chunk)) * kTurnBytes;
-}
-
-const std::uint8_t* ByteLookupWeights::words(std::size_t chunk, std::size_t block) const noexcept {
-  return reinterpret_cast<const std::uint8_t*>(words_.data() + place(chunk, block));
+const std::uint8_t* ByteLookupWeights::words(std::size_t group,
+                                             std::size_t chunk,
+                                             std::size_t block) const noexcept {
+  const std::size_t turns =
+      (group * turns_ + chunk * kMostTurns) * blocks() + block * turns_of(chunk);
+  return reinterpret_cast<const std::uint8_t*>(words_.data()) + turns * kTurnBytes;
 }
 
 }  // namespace lastbit
