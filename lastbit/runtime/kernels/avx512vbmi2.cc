@@ -39,7 +39,7 @@ struct Patterns {
       for (std::size_t p = 0; p < 3; ++p) {
         const std::size_t j = 2 * p + i % 2;
         place[p][i] = static_cast<std::uint8_t>(j);
-        member[p][i] = j + 1 < kSubsetInputs ? i / 2 >> j & 1U : 0;
+        member[p][i] = static_cast<std::uint8_t>(j + 1 < kSubsetInputs ? i / 2 >> j & 1U : 0);
       }
       place[3][i] = i % 2 == 0 ? kSubsetInputs - 1 : 0x80;
     }
