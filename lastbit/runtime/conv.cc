@@ -194,7 +194,7 @@ void make_conv(const StepRequest& request) {
   if (shape.depthwise()) return make_depthwise(request, shape);
   PlanBuilder& plan = *request.plan;
   const bool integers = plan.options().activations == Activations::kInt8;
-  if (!integers && make_lookup_conv(request, shape)) return;
+  if (integers ? make_byte_lookup_conv(request, shape) : make_lookup_conv(request, shape)) return;
   std::vector<ProductWeights> weights = weights_of(request, shape, integers);
   const Prepared prepared = request.preparations->plane(
       request.node->inputs[0], input.slot, shape.plane(), integers && weights.front().integers());

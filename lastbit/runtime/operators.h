@@ -56,7 +56,10 @@ void add_relayout(PlanBuilder& plan, const Operand& from, int to);
 /// Adds a convolution by lookup, where the kernels have that and it pays. Returns whether it did.
 bool make_lookup_conv(const StepRequest& request, const ConvShape& shape);
 
-/// The same for the product with a constant matrix of these elements.
+/// The same for 8-bit integers and binary weights.
+bool make_byte_lookup_conv(const StepRequest& request, const ConvShape& shape);
+
+/// Adds the product by lookup with a constant matrix of these elements.
 bool make_lookup_product(const StepRequest& request,
                          const WeightOrder& matrix,
                          const RowsLayout& layout,

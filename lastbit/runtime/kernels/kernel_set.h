@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lastbit/runtime/kernels/byte_lookup.h"
 #include "lastbit/runtime/kernels/lookup.h"
 #include "lastbit/runtime/kernels/product.h"
 
@@ -69,6 +70,21 @@ struct KernelSet {
                          std::size_t count,
                          const std::uint8_t* words,
                          float* out) noexcept = nullptr;
+
+  /// Makes tables for `look_up_bytes`. Null, as that then, in sets that are faster with products.
+  void (*make_byte_tables)(const ByteTableRequest& request) noexcept = nullptr;
+
+  /// out[r * stride + o] += twice what the subset (o, k) of a block is in the table that begins at
+  /// rows[r] + offsets[k], summed over k, exactly but for multiples of 2^32.
+  /// @param tile  up to kByteRows rows; `groups` counts tables, whole turns and kMostTurns at most.
+  /// @param words  of the turns of one block, [turn][kTurnWords][kByteWords], aligned: the bits of
+  /// an output's lane of the kTurnWords rows, joined, are its subsets, the first in the lowest.
+  /// @param starts  what the sums of a row start from, (rows); null: what is in `out`.
+  void (*look_up_bytes)(const Tile<std::uint16_t>& tile,
+                        const std::uint8_t* words,
+                        const std::int32_t* starts,
+                        std::size_t stride,
+                        std::int32_t* out) noexcept = nullptr;
 
   /// `finish` with sums of floats, which may lie where `out` lies.
   void (*finish_float)(const float* sums, const Finish& finish) noexcept;
