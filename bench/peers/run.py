@@ -11,7 +11,12 @@ compared first. Run it on an idle machine: it says how busy it was.
 
 Another runtime takes part with --peer NAME=COMMAND: a program that is called and answers as
 worker.h says; it gets the float model. LibTorch's is bench_peer_libtorch. With
-NAME@NETWORK=COMMAND it takes part in one network alone, as a matrix-vector product in `product`.
+NAME@NETWORK=COMMAND it takes part in one network alone.
+
+ggml takes part in `product`, with the ternary matrix in its format TQ2_0, where the program
+bench_peer_ggml is named: build ggml (cmake, then `cmake --install build --prefix FOLDER`), configure
+LastBit with -DLASTBIT_BENCH=ON -DLASTBIT_PEER_GGML=FOLDER, and add
+--ggml build/runtime/bench/bench_peer_ggml.
 """
 
 import argparse
@@ -149,7 +154,25 @@ class Bench:
         if not difference <= 0.25:
             raise Failure(f"{path}: outputs differ by {difference:.1e} of the largest, "
                           "expected at most 0.25")
-        return {"integer_peer_difference": difference}
+        return {"integer_peer_difference": max(difference, self.check_ggml(name))}
+
+    def check_ggml(self, name):
+        if not self.takes_ggml(name):
+            return 0.0
+        # TQ2_0 rounds the scale to 11 bits and the vector to 8, each by its largest element.
+        difference = self.difference(name, self.model(name, "ternary"), self.ggml_worker(1))
+        if not difference <= 0.03:
+            raise Failure(f"ggml: outputs differ by {difference:.1e} of the largest, "
+                          "expected at most 0.03")
+        return difference
+
+    def takes_ggml(self, name):
+        return self.options.ggml is not None and name == "product"
+
+    def ggml_worker(self, threads):
+        network = NETWORKS["product"]
+        return Worker([self.options.ggml], self.model("product", "ternary"), threads,
+                      network["sizes"], network["classes"])
 
     def peer_workers(self, name, threads):
         network = NETWORKS[name]
@@ -168,6 +191,8 @@ class Bench:
         else:
             label, path = "ONNX Runtime int8", self.folder / f"{name}-int8.onnx"
         result[label] = self.onnx_worker(name, path, threads)
+        if self.takes_ggml(name):
+            result["ggml TQ2_0"] = self.ggml_worker(threads)
         result.update(self.peer_workers(name, threads))
         for activations in self.activations:
             for kind in ["float", *SETS] if activations != "int8" else SETS:
@@ -245,6 +270,7 @@ def parse(arguments):
     parser.add_argument("--lastbit", required=True, help="the program lastbit")
     parser.add_argument("--onnxruntime", required=True, help="folder with node_modules")
     parser.add_argument("--worker", required=True, help="the program bench_peer_onnxruntime")
+    parser.add_argument("--ggml", metavar="PROGRAM", help="the program bench_peer_ggml")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME[@NETWORK]=COMMAND")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="which, by commas")
     parser.add_argument("--threads", default="1,2", help="thread counts, by commas")
