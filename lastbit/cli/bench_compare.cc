@@ -111,10 +111,9 @@ void compare_outputs(std::span<const std::span<float>> ours,
   auto other = theirs.begin();
   for (const std::span<float> output : ours) {
     for (const float value : output) {
-      const double difference = std::abs(static_cast<double>(value) - *other);
-      result.largest_difference = std::max(
-          result.largest_difference,
-          std::isfinite(difference) ? difference : std::numeric_limits<double>::infinity());
+      double difference = std::abs(static_cast<double>(value) - *other);
+      if (!std::isfinite(difference)) difference = std::numeric_limits<double>::infinity();
+      result.largest_difference = std::max(result.largest_difference, difference);
       result.largest_output =
           std::max(result.largest_output, std::abs(static_cast<double>(*other)));
       ++other;

@@ -72,7 +72,7 @@ struct Base {
 
 }  // namespace
 
-extern "C" const Base* OrtGetApiBase() {
+extern "C" const Base* OrtGetApiBase() {  // NOLINT(readability-identifier-naming)
   static const Base base{get_api, get_version};
   return &base;
 }
