@@ -54,7 +54,8 @@ class LinearStep final : public Step {
     const std::int8_t* levels = weights_.levels();
     const std::int32_t codes = weights_.integers() ? weights_.codes() : 0;
     if (weights_.bits() > 4 || codes == 0) return;
-    lowest_ = *std::min_element(levels, levels + codes);
+    const std::int8_t lowest = *std::min_element(levels, levels + codes);
+    lowest_ = lowest;
     for (std::int32_t code = 0; code < 16; ++code) {
       values_[code] = static_cast<std::uint8_t>(levels[code] - lowest_);
       values_are_codes_ = values_are_codes_ && (code >= codes || values_[code] == code);

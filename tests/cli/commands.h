@@ -16,7 +16,7 @@ inline std::vector<CommandCase> built_commands() {
       {"eval", {"model", "--data", "--data-dir", "--part", "--batch", "--threads", "--json"}},
       {"run", {"model", "--data", "--data-dir", "--part", "--out", "--inputs-out", "--batch"}},
       {"inspect", {"model", "--json"}},
-      {"bench", {"model", "--batch", "--threads", "--seconds", "--json"}},
+      {"bench", {"model", "--batch", "--threads", "--seconds", "--compare", "--json"}},
       {"zoo",
        {"name",
         "--out",
