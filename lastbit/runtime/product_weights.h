@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lastbit/graph/graph.h"
@@ -39,6 +40,7 @@ class ProductWeights {
   float unit() const noexcept { return unit_; }
   /// Sum of an output's integer levels; for weights that kernels of integers read.
   std::int32_t level_sum(std::size_t output) const noexcept { return sums_[output]; }
+  std::span<const std::int32_t> level_sums() const noexcept { return sums_; }
   /// The integer levels in the order of codes.
   const std::int8_t* levels() const noexcept { return levels_.data(); }
   int bits() const noexcept { return bits_; }
