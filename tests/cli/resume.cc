@@ -119,6 +119,24 @@ TEST_F(Resumed, StartsWhatIsNotThereAndLeavesWhatIsFinished) {
   EXPECT_EQ(read("run/reference.onnx"), model);
 }
 
+TEST_F(Resumed, ComparisonsGoOnWithTheRunTheyHadBegun) {
+  make_model("float.onnx");
+  const auto words = [&](const std::string& run) {
+    return training({"compare", "float.onnx"},
+                    {"--methods", "admm", "--epochs", "40", "--batch", "10", "--run", run});
+  };
+  succeed(words("whole"));
+  {
+    Program program(words("stopped"), {.folder = folder_.path()});
+    ASSERT_TRUE(program.wait_for("compress epoch 2/"));
+    program.send(SIGINT);
+    ASSERT_EQ(program.finish().code, 1);
+  }
+  EXPECT_THAT(succeed(words("stopped")).err,
+              HasSubstr("going on with stopped/admm-ternary-0: phase compress\n"));
+  expect_same_run("whole/admm-ternary-0", "stopped/admm-ternary-0", "compressed.onnx");
+}
+
 TEST_F(Resumed, RefusesOtherOptionsAndDamage) {
   start_and_kill(saved(train_words("run")), "training mlp", std::chrono::milliseconds(30));
   std::string checkpoint;
