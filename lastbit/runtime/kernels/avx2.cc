@@ -45,6 +45,16 @@ inline Vec round_even(Vec x) noexcept {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
+inline IntVec nearest(Vec x) noexcept {
+  return reinterpret_cast<IntVec>(_mm256_cvttps_epi32(round_even(x)));
+}
+
+inline Vec load_bytes(const std::uint8_t* from) noexcept {
+  std::int64_t bytes;
+  __builtin_memcpy(&bytes, from, sizeof(bytes));
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)));
+}
+
 inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
   const auto all = reinterpret_cast<__m256i>(v);
   const __m128i words =
@@ -106,6 +116,7 @@ const KernelSet& avx2_kernels() noexcept {
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,
+      .filter_bytes = filter_bytes,
       .largest = largest,
       .range = range,
       .quantize = quantize,
