@@ -14,6 +14,17 @@ namespace {
 // Channels of a block at most: its weights and some rows of its inputs stay in the nearest cache.
 constexpr std::size_t kBlockChannels = 256;
 
+// The pixels at these places of a row; `zeros` for places below 0.
+template <typename Input>
+[[gnu::optimize("O3")]] void point(const Input* row,
+                                   const std::vector<std::ptrdiff_t>& places,
+                                   const Input* zeros,
+                                   const Input** to) noexcept {
+  const std::ptrdiff_t* place = places.data();
+  const std::size_t count = places.size();
+  for (std::size_t i = 0; i < count; ++i) to[i] = place[i] < 0 ? zeros : row + place[i];
+}
+
 // One filter a channel, of floats in either mode: there is too little to gain in integers. Its
 // input and its result may lie as bytes, whose steps are part of weights and shifts then. Beyond
 // the input a window has a pixel of zeros, so that no copy with a border is needed. A unit is a row
@@ -56,7 +67,8 @@ class DepthwiseStep final : public Step {
     for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(row_); ++i) {
       const std::ptrdiff_t result = std::min(i / step, x_.output - 1);
       const std::ptrdiff_t column = x_.position(result, i - result * step);
-      columns_.push_back(column >= 0 && column < x_.input ? column : -1);
+      const bool inside = column >= 0 && column < x_.input;
+      columns_.push_back(inside ? column * static_cast<std::ptrdiff_t>(channels_) : -1);
     }
     zeros_.resize(block_);
   }
@@ -131,10 +143,8 @@ class DepthwiseStep final : public Step {
     for (std::ptrdiff_t ky = first; ky < last; ++ky) {
       const auto row = static_cast<std::size_t>((sample + y_.position(y, ky)) * x_.input);
       const Input* from = input + row * channels_ + at.channel;
-      for (const std::ptrdiff_t column : columns_) {
-        *to++ = column < 0 ? reinterpret_cast<const Input*>(zeros_.data())
-                           : from + static_cast<std::size_t>(column) * channels_;
-      }
+      point(from, columns_, reinterpret_cast<const Input*>(zeros_.data()), to);
+      to += row_;
     }
     return {.pixels = pixels,
             .row = row_,
@@ -158,7 +168,7 @@ class DepthwiseStep final : public Step {
   std::size_t block_;                    // channels of a block
   std::size_t step_;                     // pixels of `columns_` between two results
   std::size_t row_;                      // pixels of `columns_`
-  std::vector<std::ptrdiff_t> columns_;  // of the input, for a row of results; -1 beyond it
+  std::vector<std::ptrdiff_t> columns_;  // of an input row, for a row of results; -1 beyond it
   AlignedBytes weights_;                 // floats: (blocks), of each (taps, channels), scaled
   std::vector<float> shift_;             // (channels)
   std::vector<float> zeros_;             // (block's channels), a pixel beyond the input

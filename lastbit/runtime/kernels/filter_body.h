@@ -38,82 +38,75 @@ template <std::size_t Width, std::size_t Step, std::size_t Results, typename Inp
   }
 }
 
-// The results from `r` on, Results of them, of the channels [begin, end); `Part` where these are
-// not whole vectors. A Width of 0 stands for any, with any step.
+// All results, Results of them at once, of the channels [begin, end); `Part` where these are not a
+// whole number of vectors. A Width of 0 stands for any, with any step.
 template <std::size_t Width, std::size_t Step, std::size_t Results, bool Part, typename Input>
 [[gnu::noinline]] inline void filter_results(const ChannelFilter<Input>& filter,
                                              const Finish& finish,
-                                             std::size_t r,
                                              std::size_t begin,
                                              std::size_t end) noexcept {
   const ClipOf bounds = bounds_of(finish.activation);
   const Vec least = splat(bounds.least);
   const Vec most = splat(bounds.most);
-  const Input* const* const first = filter.pixels + r * filter.step;
   const std::size_t channels = finish.outputs;
   const std::size_t row = filter.row;
   const std::size_t width = Width == 0 ? filter.width : Width;
   const std::size_t stride = finish.stride;
-  const std::size_t out = r * stride;
-  for (std::size_t c = begin; c < end; c += kLanes) {
-    const std::size_t count = Part ? end - c : kLanes;
-    Vec sums[Results];
-    const Vec bias = load_lanes(finish.bias + c, count);
+  for (std::size_t next = 0; next < finish.count; next += Results) {
+    // The last ones are computed with others before them, if need be a second time.
+    const std::size_t r = next + Results > finish.count ? finish.count - Results : next;
+    const Input* const* const first = filter.pixels + r * filter.step;
+    const std::size_t out = r * stride;
+    for (std::size_t c = begin; c < end; c += kLanes) {
+      const std::size_t count = !Part || end - c > kLanes ? kLanes : end - c;
+      Vec sums[Results];
+      const Vec bias = load_lanes(finish.bias + c, count);
 #pragma GCC unroll 4
-    for (std::size_t i = 0; i < Results; ++i) sums[i] = bias;
-    const Input* const* pixels = first;
-    const float* weights = filter.weights + c;
-    for (std::size_t y = filter.height; y > 0; --y) {
-      add_taps<Width, Step>(sums, pixels, filter.step, weights, width, channels, c, count);
-      pixels += row;
-      weights += width * channels;
-    }
-    if (finish.residual != nullptr) {
-#pragma GCC unroll 4
-      for (std::size_t i = 0; i < Results; ++i) {
-        sums[i] += load_lanes(finish.residual + out + i * stride + c, count);
+      for (std::size_t i = 0; i < Results; ++i) sums[i] = bias;
+      const Input* const* pixels = first;
+      const float* weights = filter.weights + c;
+      for (std::size_t y = filter.height; y > 0; --y) {
+        add_taps<Width, Step>(sums, pixels, filter.step, weights, width, channels, c, count);
+        pixels += row;
+        weights += width * channels;
       }
-    }
+      if (finish.residual != nullptr) {
 #pragma GCC unroll 4
-    for (std::size_t i = 0; i < Results; ++i) sums[i] = lesser(most, greater(least, sums[i]));
-    if (finish.bytes != nullptr) {
-      std::uint8_t* to = finish.bytes + out + c;
-#pragma GCC unroll 4
-      for (std::size_t i = 0; i < Results; ++i, to += stride) {
-        store_lanes(to, nearest(sums[i]), count);
+        for (std::size_t i = 0; i < Results; ++i) {
+          sums[i] += load_lanes(finish.residual + out + i * stride + c, count);
+        }
       }
-    } else {
-      float* to = finish.out + out + c;
 #pragma GCC unroll 4
-      for (std::size_t i = 0; i < Results; ++i, to += stride) store_lanes(to, sums[i], count);
+      for (std::size_t i = 0; i < Results; ++i) sums[i] = lesser(most, greater(least, sums[i]));
+      if (finish.bytes != nullptr) {
+        std::uint8_t* to = finish.bytes + out + c;
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < Results; ++i, to += stride) {
+          store_lanes(to, nearest(sums[i]), count);
+        }
+      } else {
+        float* to = finish.out + out + c;
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < Results; ++i, to += stride) store_lanes(to, sums[i], count);
+      }
     }
   }
 }
 
 template <typename Input>
 inline void filter_all(const ChannelFilter<Input>& filter, const Finish& finish) noexcept {
-  auto* run = filter_results<0, 0, kFilterResults, false, Input>;
-  if constexpr (!kFewSizes) {
-    constexpr std::size_t kWidth = 3;
-    if (filter.width == kWidth && filter.step == 1) {
-      run = filter_results<kWidth, 1, kFilterResults, false, Input>;
-    } else if (filter.width == kWidth && filter.step == 2) {
-      run = filter_results<kWidth, 2, kFilterResults, false, Input>;
-    }
+  constexpr std::size_t kWidth = 3;
+  const std::size_t whole = finish.count < kFilterResults ? 0 : finish.outputs / kLanes * kLanes;
+  const bool three = !kFewSizes && filter.width == kWidth;
+  if (three && filter.step == 1 && whole > 0) {
+    filter_results<kWidth, 1, kFilterResults, false>(filter, finish, 0, whole);
+  } else if (three && filter.step == 2 && whole > 0) {
+    filter_results<kWidth, 2, kFilterResults, false>(filter, finish, 0, whole);
+  } else if (whole > 0) {
+    filter_results<0, 0, kFilterResults, false>(filter, finish, 0, whole);
   }
-  const std::size_t results = finish.count < kFilterResults ? 1 : kFilterResults;
-  const std::size_t whole = results == 1 ? 0 : finish.outputs / kLanes * kLanes;
-  for (std::size_t first = 0; first < finish.count; first += results) {
-    // The last ones are computed with others before them, if need be a second time.
-    const std::size_t most = finish.count - results;
-    const std::size_t r = first < most ? first : most;
-    run(filter, finish, r, 0, whole);
-    for (std::size_t c = whole; c < finish.outputs; c += kLanes) {
-      const std::size_t end = finish.outputs - c < kLanes ? finish.outputs : c + kLanes;
-      for (std::size_t i = 0; i < results; ++i) {
-        filter_results<0, 0, 1, true, Input>(filter, finish, r + i, c, end);
-      }
-    }
+  if (whole < finish.outputs) {
+    filter_results<0, 0, 1, true>(filter, finish, whole, finish.outputs);
   }
   activate_rest(finish);
 }
