@@ -31,9 +31,10 @@ Fusion::Fusion(const Graph& graph, const TypeMap& types) : graph_(graph), types_
   for (const Value& output : graph.outputs) users_[output.name].push_back(nullptr);
 }
 
-bool Fusion::all_users(const std::string& value, const std::function<bool(const Node*)>& is) const {
+std::span<const Node* const> Fusion::users(const std::string& value) const {
   const auto found = users_.find(value);
-  return found == users_.end() || std::all_of(found->second.begin(), found->second.end(), is);
+  if (found == users_.end()) return {};
+  return found->second;
 }
 
 const Node* Fusion::only_user(const std::string& value) const {

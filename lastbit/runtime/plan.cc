@@ -255,18 +255,19 @@ class Planner {
         !(activation.most > 0.0F && activation.most <= kMostKnown)) {
       return 0.0F;
     }
-    const bool all = fusion_.all_users(result, [&](const Node* user) {
-      if (user == nullptr || user->op != "Conv" || user->inputs[0] != result ||
-          std::count(user->inputs.begin(), user->inputs.end(), result) != 1) {
-        return false;
-      }
-      const auto weights = values_.find(user->inputs[1]);
-      if (weights == values_.end() || weights->second.constant == nullptr) return false;
-      const Shape& input = types_.find(result)->second.shape;
-      return conv_reads_bytes(*weights->second.constant,
-                              ConvShape(*user, input, weights->second.shape));
-    });
-    return all ? activation.most / kMostByte : 0.0F;
+    for (const Node* user : fusion_.users(result)) {
+      if (user == nullptr || !reads_bytes(*user, result)) return 0.0F;
+    }
+    return activation.most / kMostByte;
+  }
+
+  bool reads_bytes(const Node& node, const std::string& value) const {
+    if (node.op != "Conv" || node.inputs[0] != value) return false;
+    const auto weights = values_.find(node.inputs[1]);
+    return weights != values_.end() && weights->second.constant != nullptr &&
+           conv_reads_bytes(
+               *weights->second.constant,
+               ConvShape(node, types_.find(value)->second.shape, weights->second.shape));
   }
 
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {

@@ -41,10 +41,10 @@ template <std::size_t Width, std::size_t Step, std::size_t Results, typename Inp
 // All results, Results of them at once, of the channels [begin, end); `Part` where these are not a
 // whole number of vectors. A Width of 0 stands for any, with any step.
 template <std::size_t Width, std::size_t Step, std::size_t Results, bool Part, typename Input>
-[[gnu::noinline]] inline void filter_results(const ChannelFilter<Input>& filter,
-                                             const Finish& finish,
-                                             std::size_t begin,
-                                             std::size_t end) noexcept {
+[[gnu::always_inline]] inline void filter_results(const ChannelFilter<Input>& filter,
+                                                  const Finish& finish,
+                                                  std::size_t begin,
+                                                  std::size_t end) noexcept {
   const ClipOf bounds = bounds_of(finish.activation);
   const Vec least = splat(bounds.least);
   const Vec most = splat(bounds.most);
@@ -93,21 +93,34 @@ template <std::size_t Width, std::size_t Step, std::size_t Results, bool Part, t
   }
 }
 
+template <std::size_t Width, std::size_t Step, typename Input>
+[[gnu::noinline]] void filter_whole(const ChannelFilter<Input>& filter,
+                                    const Finish& finish,
+                                    std::size_t end) noexcept {
+  filter_results<Width, Step, kFilterResults, false>(filter, finish, 0, end);
+}
+
+// Channels that fill no vector, and results that are few: rare, and small rather than fast.
+template <typename Input>
+[[gnu::noinline, gnu::cold]] void filter_rest(const ChannelFilter<Input>& filter,
+                                              const Finish& finish,
+                                              std::size_t begin) noexcept {
+  filter_results<0, 0, 1, true>(filter, finish, begin, finish.outputs);
+}
+
 template <typename Input>
 inline void filter_all(const ChannelFilter<Input>& filter, const Finish& finish) noexcept {
   constexpr std::size_t kWidth = 3;
   const std::size_t whole = finish.count < kFilterResults ? 0 : finish.outputs / kLanes * kLanes;
   const bool three = !kFewSizes && filter.width == kWidth;
   if (three && filter.step == 1 && whole > 0) {
-    filter_results<kWidth, 1, kFilterResults, false>(filter, finish, 0, whole);
-  } else if (three && filter.step == 2 && whole > 0) {
-    filter_results<kWidth, 2, kFilterResults, false>(filter, finish, 0, whole);
+    filter_whole<kWidth, 1>(filter, finish, whole);
+  } else if (three && filter.step == 2 && whole > 0 && sizeof(Input) == 1) {
+    filter_whole<kWidth, 2>(filter, finish, whole);
   } else if (whole > 0) {
-    filter_results<0, 0, kFilterResults, false>(filter, finish, 0, whole);
+    filter_whole<0, 0>(filter, finish, whole);
   }
-  if (whole < finish.outputs) {
-    filter_results<0, 0, 1, true>(filter, finish, whole, finish.outputs);
-  }
+  if (whole < finish.outputs) filter_rest(filter, finish, whole);
   activate_rest(finish);
 }
 

@@ -112,12 +112,21 @@ inline void activate_rest(const Finish& finish) noexcept {
   }
 }
 
+// Outputs that fill no vector: rare, and small rather than fast.
+template <typename Sums>
+[[gnu::noinline, gnu::cold]] void finish_rest(
+    Sums sums, float input_scale, const Finish& finish, std::size_t o, ClipOf bounds) noexcept {
+  finish_column(sums, input_scale, finish, o, finish.outputs - o, bounds);
+}
+
 template <typename Sums>
 inline void finish_all(Sums sums, float input_scale, const Finish& finish) noexcept {
   const ClipOf bounds = bounds_of(finish.activation);
-  for_vectors(finish.outputs, [&](std::size_t o, std::size_t count) {
-    finish_column(sums, input_scale, finish, o, count, bounds);
-  });
+  std::size_t o = 0;
+  for (; o + kLanes <= finish.outputs; o += kLanes) {
+    finish_column(sums, input_scale, finish, o, kLanes, bounds);
+  }
+  if (o < finish.outputs) finish_rest(sums, input_scale, finish, o, bounds);
   activate_rest(finish);
 }
 
