@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lastbit/base/text.h"
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/aligned_bytes.h"
 #include "lastbit/runtime/conv_shape.h"
@@ -177,6 +178,11 @@ class DepthwiseStep final : public Step {
 }  // namespace
 
 void make_depthwise(const StepRequest& request, const ConvShape& shape) {
+  const std::size_t sizes[] = {static_cast<std::size_t>(std::min(shape.y.kernel, shape.y.input)),
+                               static_cast<std::size_t>(shape.x.output),
+                               static_cast<std::size_t>(shape.x.kernel),
+                               sizeof(const void*) / sizeof(float)};
+  request.plan->check_memory(cat("the row of windows of node ", describe(*request.node)), sizes);
   request.plan->add_step(
       std::make_unique<DepthwiseStep>(request, shape),
       {request.inputs[0].slot, request.fused.residual.slot, request.output.slot});

@@ -25,6 +25,7 @@ constexpr std::size_t kMostInputs = 5;  // that an operator of a fixed number ha
 constexpr float kMostByte = 255.0F;
 // Values of about 1, as normalization makes them, need no finer steps than these bounds give. A
 // bound far beyond them would leave next to nothing of them.
+constexpr float kLeastKnown = 0x1p-10F;
 constexpr float kMostKnown = 8.0F;
 
 std::size_t float_bytes(const Shape& shape) {
@@ -252,7 +253,7 @@ class Planner {
     if (plan_.options().activations != Activations::kInt8 || request.node->op != "Conv" ||
         request.fused.residual.present() || activation.kind != Activation::Kind::kClip ||
         !(activation.least >= 0.0F && activation.least <= activation.most) ||
-        !(activation.most > 0.0F && activation.most <= kMostKnown)) {
+        !(activation.most >= kLeastKnown && activation.most <= kMostKnown)) {
       return 0.0F;
     }
     for (const Node* user : fusion_.users(result)) {

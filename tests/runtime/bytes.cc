@@ -265,6 +265,10 @@ TEST(Bytes, AreLeftWhereTheyWillNotDo) {
   add_identity(graph, 8, 2, "h", "y");
   expect_own_range(graph, "a bound far away");
 
+  graph = clipped(0.0F, 1e-5F);
+  add_identity(graph, 8, 2, "h", "y");
+  expect_own_range(graph, "a bound next to 0");
+
   graph = clipped(0.0F, 1.0F);
   add_identity(graph, 8, 2, "h", "y");
   graph.nodes.push_back(node("Sigmoid", {"h"}, {}, "z"));
