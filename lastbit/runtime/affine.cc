@@ -30,7 +30,7 @@ Activation OutputAffine::count_in(float step, Activation activation) {
   for (float& factor : scale) factor /= step;
   for (float& summand : shift) summand /= step;
   activation.least /= step;
-  activation.most /= step;
+  activation.most = 255.0F;
   return activation;
 }
 

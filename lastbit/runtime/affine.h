@@ -16,7 +16,8 @@ struct OutputAffine {
   /// @param bias  one an output, or empty.
   OutputAffine(std::vector<float> weight_scales, std::span<const float> bias, const Fused& fused);
 
-  /// Counts results in steps of this size. @return the Clip `activation` as it is then.
+  /// Counts results in steps of which `activation`, a Clip, lets 255 through at most.
+  /// @return the Clip as it is then.
   Activation count_in(float step, Activation activation);
 };
 

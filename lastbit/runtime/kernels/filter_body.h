@@ -82,7 +82,7 @@ template <std::size_t Width, std::size_t Step, std::size_t Results, bool Part, t
         std::uint8_t* to = finish.bytes + out + c;
 #pragma GCC unroll 4
         for (std::size_t i = 0; i < Results; ++i, to += stride) {
-          store_lanes(to, nearest(sums[i]), count);
+          store_nearest(to, sums[i], count);
         }
       } else {
         float* to = finish.out + out + c;

@@ -23,10 +23,10 @@ inline void store_lanes(float* to, Vec v, std::size_t count) noexcept {
   count == kLanes ? store(to, v) : store_part(to, v, count);
 }
 
-inline void store_lanes(std::uint8_t* to, IntVec v, std::size_t count) noexcept {
-  if (count == kLanes) return store_bytes(to, v);
+inline void store_nearest(std::uint8_t* to, Vec v, std::size_t count) noexcept {
+  if (count == kLanes) return store_nearest(to, v);
   std::uint8_t part[kLanes];
-  store_bytes(part, v);
+  store_nearest(part, v);
 #pragma GCC unroll 1
   for (std::size_t i = 0; i < count; ++i) to[i] = part[i];
 }
@@ -54,13 +54,13 @@ struct IntegerSums {
 // One vector of outputs, `count` lanes of it, for all results. Callers give a constant where it is
 // kLanes, which leaves no question in the loop. What is given by value need not be read again after
 // each store.
-template <typename Sums, typename Function>
+template <typename Sums>
 [[gnu::always_inline]] inline void finish_column(Sums sums,
                                                  float input_scale,
                                                  Finish finish,
                                                  std::size_t o,
                                                  std::size_t count,
-                                                 Function function) noexcept {
+                                                 ClipOf bounds) noexcept {
   const Vec scale = splat(input_scale) * load_lanes(finish.scale + o, count);
   const Vec bias = load_lanes(finish.bias + o, count);
   const auto offset = sums.offset(o, count);
@@ -69,17 +69,19 @@ template <typename Sums, typename Function>
   };
   if (finish.bytes != nullptr) {
     for (std::size_t r = 0; r < finish.count; ++r) {
-      store_lanes(finish.bytes + r * finish.stride + o, nearest(function(value(r))), count);
+      // At most 255 by itself.
+      const Vec bounded = greater(splat(bounds.least), value(r));
+      store_nearest(finish.bytes + r * finish.stride + o, bounded, count);
     }
   } else if (finish.residual != nullptr) {
     for (std::size_t r = 0; r < finish.count; ++r) {
       const std::size_t at = r * finish.stride + o;
       const Vec sum = value(r) + load_lanes(finish.residual + at, count);
-      store_lanes(finish.out + at, function(sum), count);
+      store_lanes(finish.out + at, bounds(sum), count);
     }
   } else {
     for (std::size_t r = 0; r < finish.count; ++r) {
-      store_lanes(finish.out + r * finish.stride + o, function(value(r)), count);
+      store_lanes(finish.out + r * finish.stride + o, bounds(value(r)), count);
     }
   }
 }
@@ -198,23 +200,15 @@ inline Range range(const float* values, std::size_t count) noexcept {
   return result;
 }
 
-inline IntVec integers(Vec x, Vec inverse, Vec zero) noexcept {
-  const Vec rounded = round_even(x * inverse) + zero;
-  return __builtin_convertvector(lesser(greater(rounded, Vec{}), splat(255.0F)), IntVec);
-}
-
 inline void quantize(const float* values,
                      std::size_t count,
                      Quantization quantization,
                      std::uint8_t* out) noexcept {
   const Vec inverse = splat(quantization.inverse);
   const Vec zero = splat(static_cast<float>(quantization.zero));
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    store_bytes(out + i, integers(load(values + i), inverse, zero));
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const std::size_t part = count - i < kLanes ? count - i : kLanes;
+    const Vec x = part == kLanes ? load(values + i) : load_part(values + i, part);
+    store_nearest(out + i, greater(round_even(x * inverse) + zero, Vec{}), part);
   }
-  if (i == count) return;
-  std::uint8_t last[kLanes];
-  store_bytes(last, integers(load_part(values + i, count - i), inverse, zero));
-  __builtin_memcpy(out + i, last, count - i);
 }

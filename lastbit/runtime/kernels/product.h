@@ -67,7 +67,7 @@ struct Tile {
 /// out[r * stride + o] = activation(scale[o] * sum + bias[o] + residual[r * stride + o]).
 ///
 /// Where `bytes` is there, the results are written to it instead of to `out`, as the nearest
-/// integers, ties to the even. The activation is then a Clip within 0 and 255.
+/// integers, ties to the even. The activation is then a Clip from 0 or above to 255.
 struct Finish {
   std::size_t count = 0;
   std::size_t outputs = 0;
