@@ -115,7 +115,7 @@ inline void filter_all(const ChannelFilter<Input>& filter, const Finish& finish)
   const bool three = !kFewSizes && filter.width == kWidth;
   if (three && filter.step == 1 && whole > 0) {
     filter_whole<kWidth, 1>(filter, finish, whole);
-  } else if (three && filter.step == 2 && whole > 0 && sizeof(Input) == 1) {
+  } else if (three && filter.step == 2 && whole > 0 && sizeof(Input) == 1 && !kFewRegisters) {
     filter_whole<kWidth, 2>(filter, finish, whole);
   } else if (whole > 0) {
     filter_whole<0, 0>(filter, finish, whole);

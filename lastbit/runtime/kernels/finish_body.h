@@ -73,15 +73,12 @@ template <typename Sums>
       const Vec bounded = greater(splat(bounds.least), value(r));
       store_nearest(finish.bytes + r * finish.stride + o, bounded, count);
     }
-  } else if (finish.residual != nullptr) {
-    for (std::size_t r = 0; r < finish.count; ++r) {
-      const std::size_t at = r * finish.stride + o;
-      const Vec sum = value(r) + load_lanes(finish.residual + at, count);
-      store_lanes(finish.out + at, bounds(sum), count);
-    }
   } else {
     for (std::size_t r = 0; r < finish.count; ++r) {
-      store_lanes(finish.out + r * finish.stride + o, bounds(value(r)), count);
+      const std::size_t at = r * finish.stride + o;
+      Vec sum = value(r);
+      if (finish.residual != nullptr) sum += load_lanes(finish.residual + at, count);
+      store_lanes(finish.out + at, bounds(sum), count);
     }
   }
 }
