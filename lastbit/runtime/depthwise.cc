@@ -15,15 +15,29 @@ namespace {
 // Channels of a block at most: its weights and some rows of its inputs stay in the nearest cache.
 constexpr std::size_t kBlockChannels = 256;
 
-// The pixels at these places of a row; `zeros` for places below 0.
-template <typename Input>
-[[gnu::optimize("O3")]] void point(const Input* row,
-                                   const std::vector<std::ptrdiff_t>& places,
-                                   const Input* zeros,
-                                   const Input** to) noexcept {
-  const std::ptrdiff_t* place = places.data();
-  const std::size_t count = places.size();
-  for (std::size_t i = 0; i < count; ++i) to[i] = place[i] < 0 ? zeros : row + place[i];
+// Neighbouring pixels of a row, all of them in the input or none.
+struct PixelRun {
+  std::ptrdiff_t column = 0;  // of the first; -1 beyond the input
+  std::size_t count = 0;
+
+  std::ptrdiff_t next() const noexcept {
+    return column < 0 ? -1 : column + static_cast<std::ptrdiff_t>(count);
+  }
+};
+
+// The pixels of all windows of a row of results, `step` from one window to the next.
+std::vector<PixelRun> pixel_runs(const SlidingAxis& axis, std::ptrdiff_t step) {
+  std::vector<PixelRun> runs;
+  const std::ptrdiff_t pixels = (axis.output - 1) * step + axis.kernel;
+  for (std::ptrdiff_t i = 0; i < pixels; ++i) {
+    const std::ptrdiff_t result = std::min(i / step, axis.output - 1);
+    const std::ptrdiff_t position = axis.position(result, i - result * step);
+    const std::ptrdiff_t column =
+        position < axis.input ? std::max<std::ptrdiff_t>(-1, position) : -1;
+    if (runs.empty() || column != runs.back().next()) runs.push_back({.column = column});
+    ++runs.back().count;
+  }
+  return runs;
 }
 
 // One filter a channel, of floats in either mode: there is too little to gain in integers. Its
@@ -65,12 +79,7 @@ class DepthwiseStep final : public Step {
     const std::ptrdiff_t step = x_.dilation == 1 && x_.stride < x_.kernel ? x_.stride : x_.kernel;
     step_ = static_cast<std::size_t>(step);
     row_ = static_cast<std::size_t>((x_.output - 1) * step + x_.kernel);
-    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(row_); ++i) {
-      const std::ptrdiff_t result = std::min(i / step, x_.output - 1);
-      const std::ptrdiff_t column = x_.position(result, i - result * step);
-      const bool inside = column >= 0 && column < x_.input;
-      columns_.push_back(inside ? column * static_cast<std::ptrdiff_t>(channels_) : -1);
-    }
+    runs_ = pixel_runs(x_, step);
     zeros_.resize(block_);
   }
 
@@ -144,8 +153,13 @@ class DepthwiseStep final : public Step {
     for (std::ptrdiff_t ky = first; ky < last; ++ky) {
       const auto row = static_cast<std::size_t>((sample + y_.position(y, ky)) * x_.input);
       const Input* from = input + row * channels_ + at.channel;
-      point(from, columns_, reinterpret_cast<const Input*>(zeros_.data()), to);
-      to += row_;
+      for (const PixelRun& run : runs_) {
+        const bool inside = run.column >= 0;
+        const Input* pixel = inside ? from + static_cast<std::size_t>(run.column) * channels_
+                                    : reinterpret_cast<const Input*>(zeros_.data());
+        const std::size_t next = inside ? channels_ : 0;
+        for (std::size_t i = 0; i < run.count; ++i, pixel += next) *to++ = pixel;
+      }
     }
     return {.pixels = pixels,
             .row = row_,
@@ -164,15 +178,15 @@ class DepthwiseStep final : public Step {
   std::size_t channels_;
   SlidingAxis y_;
   SlidingAxis x_;
-  float input_step_;                     // 0 for floats
-  float output_step_;                    // 0 for floats
-  std::size_t block_;                    // channels of a block
-  std::size_t step_;                     // pixels of `columns_` between two results
-  std::size_t row_;                      // pixels of `columns_`
-  std::vector<std::ptrdiff_t> columns_;  // of an input row, for a row of results; -1 beyond it
-  AlignedBytes weights_;                 // floats: (blocks), of each (taps, channels), scaled
-  std::vector<float> shift_;             // (channels)
-  std::vector<float> zeros_;             // (block's channels), a pixel beyond the input
+  float input_step_;            // 0 for floats
+  float output_step_;           // 0 for floats
+  std::size_t block_;           // channels of a block
+  std::size_t step_;            // pixels from one window to the next
+  std::size_t row_;             // pixels of the windows of a row of results
+  std::vector<PixelRun> runs_;  // of an input row, for a row of results
+  AlignedBytes weights_;        // floats: (blocks), of each (taps, channels), scaled
+  std::vector<float> shift_;    // (channels)
+  std::vector<float> zeros_;    // (block's channels), a pixel beyond the input
 };
 
 }  // namespace
