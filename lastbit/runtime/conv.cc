@@ -255,7 +255,10 @@ void make_conv(const StepRequest& request) {
   if (shape.depthwise()) return make_depthwise(request, shape);
   PlanBuilder& plan = *request.plan;
   const bool integers = plan.options().activations == Activations::kInt8;
-  if (integers ? make_byte_lookup_conv(request, shape) : make_lookup_conv(request, shape)) return;
+  // Lookup knows of no bytes of a known step.
+  const bool bytes = input.step > 0.0F || request.output.step > 0.0F;
+  if (!bytes && integers && make_byte_lookup_conv(request, shape)) return;
+  if (!integers && make_lookup_conv(request, shape)) return;
   std::vector<ProductWeights> weights = weights_of(request, shape, integers);
   const Prepared prepared =
       input.step > 0.0F ? Prepared{.slot = input.slot, .plane = shape.plane()}
