@@ -48,7 +48,7 @@ void add_identity(Graph& graph,
   }
   Graph alone = single({1, channels}, {node("Conv", {"x", "one"})});
   alone.initializers.insert_or_assign("one", Tensor::floats(shape, weights));
-  alone = reference::quantized(alone, "ternary/tensor");
+  alone = reference::quantized(alone, "ternary/none");
   graph.initializers.insert_or_assign("one", alone.initializers.at("one"));
   graph.nodes.push_back(node("Conv", {from, "one"}, {}, to));
 }
@@ -164,7 +164,9 @@ TEST(Bytes, AreReadAndWrittenByFiltersOfSingleChannels) {
     const std::int64_t channels = kChannels[round % std::size(kChannels)];
     const Filter filter = random_filter(random, channels);
     const SessionOptions options = int8_with(set_of(round / std::size(kChannels)));
-    SCOPED_TRACE(testing::Message() << "round " << round << ", " << options.kernels);
+    SCOPED_TRACE(testing::Message()
+                 << "round " << round << ", " << options.kernels << ": "
+                 << reference::detail::text_of(filter.input, filter.graph.nodes[0].attributes));
     const Floats x =
         random_floats(static_cast<std::size_t>(element_count(filter.input)), random, 6.0);
     const Floats seen = bytes_of(filter.input, x, 6.0F, options);
