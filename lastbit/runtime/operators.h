@@ -53,6 +53,9 @@ Shape shape_in_memory(const Operand& operand);
 /// Adds the step that turns a value from one layout into the other.
 void add_relayout(PlanBuilder& plan, const Operand& from, int to);
 
+/// Whether a convolution with these weights can read bytes of a known step as they are.
+bool conv_reads_bytes(const Initializer& weights, const ConvShape& shape);
+
 /// Adds a convolution by lookup, where the kernels have that and it pays. Returns whether it did.
 bool make_lookup_conv(const StepRequest& request, const ConvShape& shape);
 

@@ -17,6 +17,9 @@ bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order);
 /// The scale of an output, if so.
 float output_scale(const LowBitTensor& tensor, const WeightOrder& order, std::size_t output);
 
+/// Whether ProductWeights of these have `integers()`.
+bool has_integers(const Initializer& constant, const WeightOrder& order);
+
 /// Constant weights as kernels read them: codes in words where they are low-bit, else floats.
 class ProductWeights {
  public:
@@ -55,7 +58,7 @@ class ProductWeights {
                   std::vector<float> levels,
                   const WeightOrder& order,
                   bool for_integers);
-  void find_integers(const std::vector<float>& levels);
+  void take_integers(const std::vector<float>& levels);
   std::size_t block_stride() const noexcept;  // bytes
   int width_of(std::size_t block) const noexcept;
 

@@ -90,19 +90,23 @@ struct KernelSet {
   void (*finish_float)(const float* sums, const Finish& finish) noexcept;
 
   /// `finish` where sum = sums - offsets[o], and scale is input_scale * scale[o].
-  /// @param offsets  (outputs)
+  /// @param offsets  (outputs); null for zeros.
   void (*finish_int8)(const std::int32_t* sums,
                       const std::int32_t* offsets,
                       float input_scale,
                       const Finish& finish) noexcept;
 
   /// out[r * stride + c] = activation(sum + bias[c] + residual[r * stride + c]) for `count` results
-  /// and `outputs` channels, of which there may be any number. The scale is not read.
-  void (*filter)(const ChannelFilter& filter, const Finish& finish) noexcept;
+  /// and `outputs` channels, of which there may be any number. The scale is not read, and the
+  /// residual may not be `out`.
+  void (*filter)(const ChannelFilter<float>& filter, const Finish& finish) noexcept;
 
-  /// out[r * channels + c] = the largest of filter.inputs[t][r * step + c] over the taps, of which
-  /// there is one at least; weights are not read. What is not a number may be left out.
-  void (*largest)(const ChannelFilter& filter,
+  /// The same of bytes, which stand for 0 to 255.
+  void (*filter_bytes)(const ChannelFilter<std::uint8_t>& filter, const Finish& finish) noexcept;
+
+  /// out[r * channels + c] = the largest of window.inputs[t][r * step + c] over the taps, of which
+  /// there is one at least. What is not a number may be left out.
+  void (*largest)(const ChannelWindow& window,
                   std::size_t count,
                   std::size_t channels,
                   float* out) noexcept;
