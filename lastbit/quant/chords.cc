@@ -187,7 +187,7 @@ NarrowSearch narrow(std::span<const float> levels, Bracket& bracket) {
     if (left > before / 2) break;
   }
   std::vector<float> scratch(left);
-  NarrowSearch result{bracket.low, bracket.high, bracket.base, {}};
+  NarrowSearch result{bracket.low, bracket.high, bracket.base, {}, bracket.attained};
   for (const Pool& pool : bracket.pools) {
     const std::span<float> own = pool.magnitudes();
     const std::span<float> sorted = sort_floats(own, std::span(scratch).first(own.size()));

@@ -20,6 +20,7 @@ struct Bracket {
   double gain;                ///< That some fit attains.
   std::vector<Range> ranges;  ///< (steps) that hold the weights which may take each step.
   std::vector<Pool> pools;    ///< (steps) the weights within.
+  Fit attained = {};          ///< As of NarrowSearch.
 };
 
 /// Some scales, ascending.

@@ -72,7 +72,9 @@ class Narrowing {
  private:
   NarrowSearch pick_few(std::unique_ptr<float[]>& memory) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    Bracket bracket{low_, high_, kInfinity, kInfinity, at(high_).without, best_, {}, {}};
+    // Fits that hold where no step is taken have scales of their own elsewhere; what is best of
+    // them was offered.
+    Bracket bracket{low_, high_, kInfinity, kInfinity, at(high_).without, best_, {}, {}, best_fit_};
     std::size_t room = 0;
     for (std::size_t step = 1; step < levels_.size(); ++step) {
       bracket.ranges.push_back(range(step));
@@ -272,8 +274,13 @@ class Narrowing {
   }
 
   void offer(const Point& point) noexcept {
-    best_ = std::max(
-        {best_, gain(point.without.s1, point.without.s2), gain(point.with.s1, point.with.s2)});
+    for (const Fit& fit : {point.without, point.with}) {
+      const double own = gain(fit.s1, fit.s2);
+      const bool larger = own == best_ && fit.s1 * best_fit_.s2 > best_fit_.s1 * fit.s2;
+      if (!(own > best_) && !larger) continue;
+      best_ = own;
+      best_fit_ = fit;
+    }
   }
 
   void find_range() {
@@ -305,6 +312,7 @@ class Narrowing {
   std::array<std::vector<Bucket>, 2> tables_;  // of each part
   std::vector<Bucket> above_;                  // (last + 2) of all weights in the buckets before
   double best_ = 0.0;                          // gain that is attained
+  Fit best_fit_;                               // by this fit
   std::vector<Interval> left_;
   double low_ = 0.0;
   double high_ = 0.0;

@@ -171,6 +171,34 @@ TEST(BestScaleOfMany, GainsTheMostForWeightsOfManyShapes) {
   }
 }
 
+// No step is taken at the best scale, nor near it: all that is not zero is far above the threshold.
+TEST(BestScaleOfMany, GainsTheMostForFewDistinctWeights) {
+  Random random(5);
+  for (const std::size_t size : {300U, 5'000U, 16'385U, 40'000U, 131'071U, 131'072U, 150'000U}) {
+    for (const std::vector<float>& values :
+         {std::vector<float>{1.0F}, {0.0F, 1.0F}, {0.0F, 1.0F, 3.0F}, {0.5F, 0.5001F, 7.0F}}) {
+      for (const double share : {0.001, 0.005, 0.3}) {
+        std::vector<float> weights(size, values[0]);
+        for (float& w : weights) {
+          if (random.uniform() < share) w = values[random.below(values.size())];
+        }
+        weights.back() = values.back();
+        std::vector<float> magnitudes = weights;
+        std::sort(magnitudes.begin(), magnitudes.end());
+        for (const std::vector<float>& levels : {std::vector<float>{0.0F, 1.0F},
+                                                 {0.0F, 1.0F, 2.0F, 4.0F},
+                                                 {0.25F, 0.75F},
+                                                 {0.5F, 1.0F, 1.5F}}) {
+          const double scale = best_scale_of_many(weights, levels);
+          const double most = best_gain(magnitudes, levels);
+          EXPECT_NEAR(gain_at(magnitudes, levels, scale), most, 1e-9 * most)
+              << size << " weights, " << values.size() << " values, levels from " << levels[0];
+        }
+      }
+    }
+  }
+}
+
 TEST(BestScaleByGuess, FindsTheBestScaleOfNormalWeights) {
   Random random(30);
   std::vector<float> weights(4608);
