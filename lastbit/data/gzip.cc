@@ -6,7 +6,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
-#include "lastbit/data/inflate.h"
+#include "lastbit/archive/inflate.h"
 
 namespace lastbit {
 namespace {
