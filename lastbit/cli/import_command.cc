@@ -95,7 +95,11 @@ bool has_shortcuts(const Graph& graph,
   });
 }
 
-Graph make_filled(const Import& choice, ZooOptions options, std::vector<StateTensor> state) {
+// @param report  gets what was done.
+Graph make_filled(const Import& choice,
+                  ZooOptions options,
+                  std::vector<StateTensor> state,
+                  std::string& report) {
   std::vector<NameMap> maps;
   for (const std::string& map : choice.maps) maps.push_back(parse_name_map(map));
   const Normalization normalization = normalization_of(choice, state);
@@ -123,28 +127,21 @@ Graph make_filled(const Import& choice, ZooOptions options, std::vector<StateTen
 
   Table table({"constant", "shape", "tensor"});
   for (const FillRow& row : rows) table.add({row.constant, to_string(row.shape), row.source});
-  std::cout << table.text();
+  report = table.text();
   if (choice.by_order) {
-    std::cout << "tensors taken in their order\n";
+    report += "tensors taken in their order\n";
   } else if (!names.family.empty()) {
-    std::cout << "names of " << names.family << "\n";
+    report += cat("names of ", names.family, "\n");
   }
   const auto passed = std::ranges::count(names.names, std::string());
-  if (passed > 0) std::cout << "passed over: " << passed << " tensors that serve training alone\n";
-  if (has_two_shortcuts(choice.network)) std::cout << "shortcut: " << options.shortcut << "\n";
-  std::cout << "input: " << to_string(options.input);
-  if (normalized) {
-    std::cout << ", less "
-              << join(normalization.mean.empty() ? std::vector<float>{0.0F} : normalization.mean,
-                      ",")
-              << ", over "
-              << join(normalization.deviation.empty() ? std::vector<float>{1.0F}
-                                                      : normalization.deviation,
-                      ",");
-  } else {
-    std::cout << ", as it is";
-  }
-  std::cout << "\n";
+  if (passed > 0) report += cat("passed over: ", passed, " tensors that serve training alone\n");
+  if (has_two_shortcuts(choice.network)) report += cat("shortcut: ", options.shortcut, "\n");
+  report += cat("input: ", to_string(options.input));
+  if (!normalized) report += ", as it is";
+  if (!normalization.mean.empty()) report += cat(", less ", join(normalization.mean, ","));
+  if (!normalization.deviation.empty())
+    report += cat(", over ", join(normalization.deviation, ","));
+  report += "\n";
   return graph;
 }
 
@@ -200,9 +197,10 @@ int import_command(int argc, char** argv) {
     throw InputError("[import] --by-order and --map are given, expected one of them");
   }
 
-  const Graph graph = make_filled(choice, options, read_state(choice.state));
+  std::string report;
+  const Graph graph = make_filled(choice, options, read_state(choice.state), report);
   write_onnx(choice.out, graph);
-  std::cout << "wrote " << choice.out << " (" << std::filesystem::file_size(choice.out)
+  std::cout << report << "wrote " << choice.out << " (" << std::filesystem::file_size(choice.out)
             << " bytes, " << parameter_count(graph) << " parameters)\n";
   return 0;
 }

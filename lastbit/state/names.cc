@@ -101,7 +101,7 @@ constexpr std::array kFamilies = {
     NameFamily{"vgg16", "torchvision, without batch norm", kVggPlain},
 };
 
-constexpr std::ptrdiff_t kMostRuns = 3;
+constexpr std::ptrdiff_t kMostRuns = 2;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 

@@ -36,7 +36,7 @@ struct NameMap {
   std::string to;
 };
 
-/// @throws InputError if the text is no pair, has more than three `*`, or asks for more matches
+/// @throws InputError if the text is no pair, has more than two `*`, or asks for more matches
 /// than
 ///     FROM has.
 NameMap parse_name_map(const std::string& text);

@@ -21,6 +21,9 @@
 namespace lastbit {
 namespace {
 
+// Far above any name; matching patterns takes time that grows with the square.
+constexpr std::size_t kLongestName = 1000;
+
 std::vector<std::int64_t> row_major(const Shape& shape) {
   std::vector<std::int64_t> strides(shape.size(), 1);
   for (std::size_t axis = shape.size(); axis-- > 1;) {
@@ -60,6 +63,21 @@ std::vector<StateTensor> read_tensors(const std::filesystem::path& path) {
 
 std::vector<StateTensor> read_constants(const std::filesystem::path& path) {
   const Graph graph = read_onnx(path);
+  for (const Node& node : graph.nodes) {
+    if (node.op != "Gemm") continue;
+    const float alpha = float_attribute(node, "alpha", 1.0F);
+    const float beta = float_attribute(node, "beta", 1.0F);
+    if (alpha == 1.0F && beta == 1.0F) continue;
+    throw InputError(cat("[import] ",
+                         path.string(),
+                         ": node ",
+                         describe(node),
+                         " has the factors ",
+                         alpha,
+                         " and ",
+                         beta,
+                         ", expected 1 and 1"));
+  }
   // Matrices of MatMul, and of Gemm without transB.
   std::set<std::string> turned;
   for (const WeightUse& use : lowbit_candidates(graph)) {
@@ -98,6 +116,15 @@ std::vector<StateTensor> read_state(const std::filesystem::path& path) {
     tensors = read_torch(file->bytes(), file, cat("[pytorch] ", path.string()));
   }
   if (tensors.empty()) throw FormatError(cat("[import] ", path.string(), " holds no tensors"));
+  for (const StateTensor& tensor : tensors) {
+    if (tensor.name.size() <= kLongestName) continue;
+    throw FormatError(cat("[import] ",
+                          path.string(),
+                          " has a tensor with a name of ",
+                          tensor.name.size(),
+                          " characters, expected at most ",
+                          kLongestName));
+  }
   for (const std::string_view prefix : {"_orig_mod.", "module.", "_orig_mod."})
     strip(tensors, prefix);
   return tensors;
