@@ -66,7 +66,7 @@ std::string prefix_of(const Zip& zip, const std::string& where) {
   constexpr std::string_view kPickle = "data.pkl";
   for (const Zip::Entry& entry : zip.entries()) {
     if (!entry.name.ends_with(kPickle)) continue;
-    const std::string prefix = entry.name.substr(0, entry.name.size() - kPickle.size());
+    std::string prefix = entry.name.substr(0, entry.name.size() - kPickle.size());
     if (prefix.find('/') + 1 == prefix.size()) return prefix;
   }
   throw FormatError(

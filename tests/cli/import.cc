@@ -10,6 +10,14 @@
 namespace lastbit {
 namespace {
 
+using pickles::call;
+using pickles::global;
+using pickles::ordered;
+using pickles::storage;
+using pickles::stored;
+using pickles::tensor;
+using pickles::text;
+using pickles::zipped;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -17,7 +25,6 @@ class Import : public CommandTest {
  protected:
   // A state dict of a linear classifier of two inputs and three classes.
   static std::string linear(const std::string& name) {
-    using namespace pickles;
     const std::string weight = tensor(storage("FloatStorage", "0", 6), {3, 2}, {2, 1});
     const std::string bias = tensor(storage("FloatStorage", "1", 3), {3}, {1});
     return zipped(
@@ -97,7 +104,6 @@ TEST_F(Import, ChoosesTheShortcutsThatTheStateHas) {
 TEST_F(Import, RefusesWhatItCannotTake) {
   write("a.pth", linear("fc1"));
   write("a.safetensors", "none");
-  using namespace pickles;
   write("bad.pth", zipped(call(global("os", "system"), {text("touch gotcha")}), {}));
   const auto refuse = [&](const Words& words, const Words& expected) {
     Words all = {"import"};

@@ -58,6 +58,7 @@ std::vector<StateTensor> state_for(const Graph& graph) {
 
 std::vector<std::string> names_of(const std::vector<StateTensor>& state) {
   std::vector<std::string> names;
+  names.reserve(state.size());
   for (const StateTensor& item : state) names.push_back(item.name);
   return names;
 }
@@ -71,13 +72,13 @@ std::vector<float> outputs(const Graph& graph, const std::vector<float>& input) 
   return output;
 }
 
+std::vector<float> some_image() { return draw(48, 99, -1, 1); }
+
 void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
   ASSERT_EQ(a.size(), b.size());
   // Sums of some hundred terms of size 1, in another order.
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5F * (10 + std::abs(b[i])));
 }
-
-const std::vector<float> kImage = draw(48, 99, -1, 1);
 
 TEST(Fill, PutsEveryTensorInItsConstant) {
   Graph graph = small_net();
@@ -122,7 +123,7 @@ TEST(Fill, TakesBiasesIntoTheBatchNormBehind) {
   const std::vector<FillRow> rows = fill_by_name(graph, state, names_of(state));
   EXPECT_EQ(rows[3].constant, "bn1.mean");
   EXPECT_EQ(rows[3].source, "bn1.mean - conv1.bias");
-  expect_near(outputs(graph, kImage), outputs(expected, kImage));
+  expect_near(outputs(graph, some_image()), outputs(expected, some_image()));
 }
 
 TEST(Fill, MakesBatchNormAddTheBiasWhereTheStateHasNone) {
@@ -135,7 +136,7 @@ TEST(Fill, MakesBatchNormAddTheBiasWhereTheStateHasNone) {
   const std::vector<FillRow> rows = fill_by_name(graph, state, names_of(state));
   EXPECT_EQ(rows[2].source, "conv1.bias");
   EXPECT_EQ(rows[1].source, "(no batch norm)");
-  expect_near(outputs(graph, kImage), outputs(expected, kImage));
+  expect_near(outputs(graph, some_image()), outputs(expected, some_image()));
 }
 
 std::string refusal(const std::vector<StateTensor>& state, std::vector<std::string> names) {
@@ -189,14 +190,15 @@ TEST(Normalize, SubtractsTheMeanAndDividesByTheDeviation) {
   Graph graph = small_net("channel");
   const Normalization numbers{{0.1F, -0.2F, 0.3F}, {0.5F, 2.0F, 0.25F}};
   normalize_input(graph, numbers);
-  std::vector<float> image = kImage;
+  const std::vector<float> image = some_image();
+  std::vector<float> normal = image;
   for (std::size_t i = 0; i < image.size(); ++i) {
-    image[i] = (image[i] - numbers.mean[i / 16]) / numbers.deviation[i / 16];
+    normal[i] = (image[i] - numbers.mean[i / 16]) / numbers.deviation[i / 16];
   }
-  expect_near(outputs(graph, kImage), outputs(plain, image));
+  expect_near(outputs(graph, some_image()), outputs(plain, normal));
   // Through a file as well.
   const std::string file = serialize_onnx(graph);
-  expect_near(outputs(parse_onnx(std::as_bytes(std::span(file))), kImage), outputs(plain, image));
+  expect_near(outputs(parse_onnx(std::as_bytes(std::span(file))), image), outputs(plain, normal));
 }
 
 TEST(Normalize, RefusesNumbersThatDoNotFit) {

@@ -27,6 +27,7 @@ void add_norm(std::vector<std::string>& names, const std::string& layer) {
 
 std::vector<StateTensor> state_of(const std::vector<std::string>& names) {
   std::vector<StateTensor> state;
+  state.reserve(names.size());
   for (const std::string& name : names) {
     state.push_back({.name = name, .type = DType::kFloat, .shape = {}, .read = {}});
   }
@@ -36,7 +37,7 @@ std::vector<StateTensor> state_of(const std::vector<std::string>& names) {
 // Every name is known, and every constant of the network is named.
 void expect_whole(std::string_view network,
                   const ZooOptions& options,
-                  std::vector<std::string> names) {
+                  const std::vector<std::string>& names) {
   const Graph graph = make_network(network, options);
   StateNames result = name_state(graph, state_of(names), {});
   std::erase(result.names, "");

@@ -8,7 +8,13 @@
 namespace lastbit {
 namespace {
 
-using namespace pickles;
+using pickles::call;
+using pickles::dict;
+using pickles::global;
+using pickles::pickle;
+using pickles::real;
+using pickles::text;
+using pickles::tuple;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Kind = PickleValue::Kind;
@@ -60,7 +66,8 @@ TEST(Pickle, ReadsTheOpcodesOfProtocol4) {
 }
 
 TEST(Pickle, NotesWhatPythonWouldCall) {
-  const Pickle read(bytes_of(pickle(call(global("torch", "device"), {text("cuda")}))), "a");
+  const std::string file = pickle(call(global("torch", "device"), {text("cuda")}));
+  const Pickle read(bytes_of(file), "a");
   EXPECT_EQ(read.root().kind, Kind::kCall);
   EXPECT_EQ(read.root().type->name, "torch.device");
   EXPECT_EQ(read.root().items.at(0)->text, "cuda");

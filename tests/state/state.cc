@@ -10,7 +10,11 @@
 namespace lastbit {
 namespace {
 
-using namespace pickles;
+using pickles::ordered;
+using pickles::storage;
+using pickles::stored;
+using pickles::tensor;
+using pickles::zipped;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -35,6 +39,20 @@ TEST_F(StateFile, LeavesOutPrefixesOfWrappers) {
   EXPECT_THAT(names("_orig_mod.module.b", "_orig_mod.module.a"), ElementsAre("b", "a"));
   EXPECT_THAT(names("module._orig_mod.b", "module._orig_mod.a"), ElementsAre("b", "a"));
   EXPECT_THAT(names("module.b", "a"), ElementsAre("module.b", "a"));
+}
+
+// Written by Python 3.11's pickle, in PyTorch's layout, zip archives by its zipfile: checkpoints
+// with numbers of numpy, an integer of 101 bits, a set and a torch.Size beside the state dict.
+TEST_F(StateFile, ReadsWhatPythonWrites) {
+  for (const char* const name : {"state-legacy-protocol2.pth", "state-zip-protocol4.pth"}) {
+    const std::vector<StateTensor> state = read_state(std::filesystem::path(LASTBIT_GOLDEN) / name);
+    ASSERT_EQ(state.size(), 2U);
+    EXPECT_EQ(state[0].name, "fc1.weight");
+    EXPECT_EQ(state[0].shape, (Shape{3, 2}));
+    EXPECT_THAT(state[0].read(), ElementsAre(0, 1, 2, 3, 4, 5));
+    EXPECT_EQ(state[1].name, "fc1.bias");
+    EXPECT_THAT(state[1].read(), ElementsAre(7, 8, 9));
+  }
 }
 
 TEST_F(StateFile, RefusesNamesThatNobodyGives) {

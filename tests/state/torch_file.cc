@@ -11,7 +11,21 @@
 namespace lastbit {
 namespace {
 
-using namespace pickles;
+using pickles::call;
+using pickles::dict;
+using pickles::global;
+using pickles::integer;
+using pickles::legacy;
+using pickles::ordered;
+using pickles::pickle;
+using pickles::sizes;
+using pickles::storage;
+using pickles::Stored;
+using pickles::stored;
+using pickles::tensor;
+using pickles::text;
+using pickles::tuple;
+using pickles::zipped;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
