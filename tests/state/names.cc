@@ -152,6 +152,42 @@ TEST(Names, KnowsGoogleNet) {
   }
 }
 
+TEST(Names, KnowsWholeGoogleNet) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& block) {
+    names.push_back(block + ".conv.weight");
+    add_norm(names, block + ".bn");
+  };
+  for (const char* layer : {"conv1", "conv2", "conv3"}) add(layer);
+  for (const char* block : {"3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"}) {
+    for (const char* branch :
+         {"branch1", "branch2.0", "branch2.1", "branch3.0", "branch3.1", "branch4.1"})
+      add(cat("inception", block, ".", branch));
+  }
+  add("aux1.conv");
+  names.insert(names.end(), {"aux2.fc1.weight", "fc.weight", "fc.bias"});
+  expect_whole("googlenet", cifar(), names);
+}
+
+TEST(Names, KnowsBottlenecks) {
+  std::vector<std::string> names = {"conv1.weight", "fc.weight", "fc.bias"};
+  add_norm(names, "bn1");
+  const std::vector<int> blocks = {3, 4, 6, 3};
+  for (std::size_t stage = 0; stage < 4; ++stage) {
+    for (int block = 0; block < blocks[stage]; ++block) {
+      const std::string layer = cat("layer", stage + 1, ".", block, ".");
+      for (const int i : {1, 2, 3}) {
+        names.push_back(cat(layer, "conv", i, ".weight"));
+        add_norm(names, cat(layer, "bn", i));
+      }
+      if (block > 0) continue;
+      names.push_back(cat(layer, "downsample.0.weight"));
+      add_norm(names, cat(layer, "downsample.1"));
+    }
+  }
+  expect_whole("resnet50", cifar(), names);
+}
+
 TEST(Names, KnowsTheZoosOwn) {
   const Graph graph = make_network("lenet5", {});
   const std::vector<std::string> own = weight_constants(graph);
