@@ -11,6 +11,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/base/threads.h"
 #include "lastbit/data/arrays.h"
+#include "lastbit/data/cifar.h"
 #include "lastbit/data/digits.h"
 #include "lastbit/data/idx.h"
 
@@ -19,10 +20,12 @@ namespace {
 
 constexpr std::string_view kDigits = "digits";
 
-constexpr std::array<DatasetInfo, 3> kKnown = {{
+constexpr std::array<DatasetInfo, 5> kKnown = {{
     {"digits", "drawn by LastBit itself, 28x28 grey, 10 classes, 60000 + 10000; needs no files"},
     {"mnist", "handwritten digits, 28x28 grey, 10 classes, 60000 + 10000"},
     {"fashion-mnist", "pictures of clothes, 28x28 grey, 10 classes, 60000 + 10000"},
+    {"cifar10", "photographs, 32x32 colour, 10 classes, 50000 + 10000"},
+    {"cifar100", "photographs, 32x32 colour, 100 classes, 50000 + 10000"},
 }};
 
 std::vector<std::filesystem::path> data_folders(const DataOptions& options) {
@@ -47,10 +50,13 @@ bool is_file(const std::filesystem::path& path) {
 Dataset open_folder(const std::string& name, const std::filesystem::path& folder) {
   if (has_idx(folder)) return read_idx_folder(name, folder);
   if (has_npy(folder)) return read_npy_folder(name, folder);
-  throw InputError(cat("[dataset] ",
-                       folder.string(),
-                       " holds no data set: expected train-images-idx3-ubyte[.gz] and its three "
-                       "companions, or x_train.npy, y_train.npy, x_test.npy and y_test.npy"));
+  if (has_cifar(folder)) return read_cifar(name, folder);
+  throw InputError(
+      cat("[dataset] ",
+          folder.string(),
+          " holds no data set: expected train-images-idx3-ubyte[.gz] and its three "
+          "companions, x_train.npy, y_train.npy, x_test.npy and y_test.npy, or the files "
+          "of CIFAR's binary version"));
 }
 
 std::optional<Dataset> open_if_there(const std::string& name, const std::filesystem::path& path) {
