@@ -9,6 +9,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/train/batch_stream.h"
 
 namespace lastbit {
 namespace {
@@ -64,7 +65,10 @@ void Trainer::run(const Observer& observer) {
 
 void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
   const auto start = std::chrono::steady_clock::now();
-  const auto order = shuffled_order(train_.size(), options_.seed, epoch);
+  BatchStream stream(
+      train_,
+      shuffled_order(train_.size(), options_.seed, epoch),
+      {.batch = options_.batch, .augmentation = AugmentationSeed{options_.seed, epoch}});
   loss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kFloat64).device(network_.device()));
   miss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kInt64).device(network_.device()));
   samples_ = 0;
@@ -73,11 +77,9 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
     return sum.item<double>() / static_cast<double>(samples_);
   };
 
-  for (std::int64_t begin = 0; begin < train_.size() && !feasible_; begin += options_.batch) {
-    const std::int64_t count = std::min(options_.batch, train_.size() - begin);
-    step(
-        std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
-    const bool last = begin + count == train_.size();
+  while (!stream.done() && !feasible_) {
+    step(stream.next());
+    const bool last = stream.done();
     if (rounds_.ends_at(at_.step)) end_round(observer);
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
@@ -99,14 +101,15 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
                   .residuals = residuals_,
                   .learning_rate = at_.learning_rate,
                   .seconds = taken.count(),
+                  .waited = stream.waited(),
                   .feasible = feasible_});
 }
 
-void Trainer::step(std::span<const std::int64_t> indices) {
+void Trainer::step(const Batch& batch) {
   at_.learning_rate = options_.learning_rate.at(at_, Over::kSteps);
   at_.step_size = optimizer_->step_size(at_.learning_rate);
   if (method_ != nullptr) at_.learning_rate = method_->learning_rate(at_, at_.learning_rate);
-  const Batch batch = train_.gather(indices);
+  const std::int64_t count = batch.labels.size(0);
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {
     if (method_ != nullptr) {
@@ -125,9 +128,9 @@ void Trainer::step(std::span<const std::int64_t> indices) {
     const torch::NoGradGuard no_gradient;
     if (method_ != nullptr) method_->after_backward(at_, pass);
     if (pass > 0) continue;  // the loss reported is that at the weights of the step
-    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(indices.size());
+    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(count);
     miss_sum_ += result.misses;
-    samples_ += static_cast<std::int64_t>(indices.size());
+    samples_ += count;
   }
   const torch::NoGradGuard no_gradient;
   optimizer_->step(at_.learning_rate);

@@ -1,6 +1,7 @@
 #include "lastbit/train/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -93,6 +94,35 @@ TEST(MeanSample, OfVectorsByChannelIsOneNumber) {
   const torch::Tensor mean = mean_sample(source, /*by_channel=*/true);
   EXPECT_EQ(mean.sizes(), std::vector<std::int64_t>{1});
   EXPECT_NEAR(mean.item<double>(), sum / 40.0, 0x1p-24);
+}
+
+TEST(DeviationByChannel, IsThatOfAllValuesOfTheChannel) {
+  const RandomSamples source(2345, {2, 3, 2}, 5);
+  const torch::Tensor deviation = deviation_by_channel(source);
+  ASSERT_EQ(deviation.sizes(), (std::vector<std::int64_t>{2, 1, 1}));
+  for (std::size_t c = 0; c < 2; ++c) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < source.values().size(); ++i) {
+      if (i % 12 / 6 == c) values.push_back(source.values()[i]);
+    }
+    const auto count = static_cast<double>(values.size());
+    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+    double squares = 0.0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    EXPECT_NEAR(vector_of(deviation)[c], std::sqrt(squares / count), 0x1p-23);
+  }
+}
+
+TEST(Batches, AugmentInTheShapeOfTheDataAndFillWithAColour) {
+  const auto image = std::make_shared<RandomSamples>(3, Shape{1, 4, 4}, 2);
+  const Batches batches(
+      image, {16}, torch::kCPU, Augmentation::parse("pad4"), torch::tensor({9.0F}));
+  const std::vector<std::int64_t> indices = {0, 1, 2};
+  const Batch plain = batches.gather(indices);
+  const Batch changed = batches.ready(batches.load(indices), AugmentationSeed{1, 0});
+  EXPECT_EQ(changed.input.sizes(), (std::vector<std::int64_t>{3, 16}));
+  EXPECT_FALSE(changed.input.equal(plain.input));
+  EXPECT_TRUE(changed.input.eq(9.0F).any().item<bool>());
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
       method_(make_method(info, choice.method)) {
   open_data();
   if (!info_.trains && choice.finish_epochs == 0) return;
-  if (!train_) {
+  if (!data_) {
     throw InputError(
         cat("[compress] ",
             info_.trains ? cat("method '", info_.name, "' trains") : "the finish trains",
@@ -42,42 +42,43 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
     options.distillation.teacher = teacher_.get();
     options.distillation.share = choice.distill;
   }
-  if (info_.trains) trainer_.emplace(network_, *train_, *test_, options, method_.get());
+  if (info_.trains) trainer_.emplace(network_, data_->train, data_->test, options, method_.get());
 }
 
 void Compression::open_data() {
   if (choice_.data.name.empty()) return;
   const Dataset data = open(choice_.data);
-  train_.emplace(data.train, network_.sample_shape(), network_.device());
-  test_.emplace(data.test, network_.sample_shape(), network_.device());
-  require_classes(network_, *test_);
+  data_ = batches_of(data, network_, choice_.training);
+  require_classes(network_, data_->test);
 }
 
 std::optional<Score> Compression::test_score() {
-  if (test_) return evaluate(network_, *test_);
+  if (data_) return evaluate(network_, data_->test);
   return std::nullopt;
 }
 
 std::optional<Score> Compression::train_score() {
-  if (train_) return evaluate(network_, *train_);
+  if (data_) return evaluate(network_, data_->train);
   return std::nullopt;
 }
 
 void Compression::run(RunFolder& folder) {
   if (trainer_) {
-    add(run_with_progress(*trainer_, choice_.training.trainer, train_->size(), "compress", folder));
+    add(run_with_progress(
+        *trainer_, choice_.training.trainer, data_->train.size(), "compress", folder));
   } else {
     const torch::NoGradGuard no_gradient;
     method_->begin(network_.constrained());
   }
   if (info_.trains || choice_.finish_epochs > 0) finish(folder);
+  if (data_) log_skipped(*data_, folder);
 }
 
 void Compression::finish(RunFolder& folder) {
   constexpr std::int64_t kStatisticsBatches = 200;
   settle();
   const std::int64_t batches = reestimate_batch_norm(network_,
-                                                     *train_,
+                                                     data_->train,
                                                      choice_.training.trainer.batch,
                                                      kStatisticsBatches,
                                                      choice_.training.trainer.seed);
@@ -94,8 +95,8 @@ void Compression::finish(RunFolder& folder) {
   options.learning_rate = Schedule::cosine(options.learning_rate.first() / 10.0);
   options.seed += 1;
   auto fixed = make_fixed_codes(method_->deployed());
-  Trainer finisher(network_, *train_, *test_, options, fixed.get());
-  add(run_with_progress(finisher, options, train_->size(), "finish", folder));
+  Trainer finisher(network_, data_->train, data_->test, options, fixed.get());
+  add(run_with_progress(finisher, options, data_->train.size(), "finish", folder));
   method_ = std::move(fixed);
 }
 
