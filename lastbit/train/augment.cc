@@ -111,7 +111,7 @@ torch::Tensor take_pixels(const torch::Tensor& images,
     place[count + n] = static_cast<std::int64_t>(box.left) + (box.flip ? out_width - 1 : 0);
     place[2 * count + n] = box.flip ? -1 : 1;
   }
-  const torch::Tensor at = places.to(images.device());
+  const torch::Tensor at = sent_to(images.device(), places);
   const auto integers = at.options();
   torch::Tensor rows = at[0] + torch::arange(out_height, integers);
   torch::Tensor columns = at[1] + at[2] * torch::arange(out_width, integers);
@@ -157,8 +157,9 @@ torch::Tensor resample(const torch::Tensor& images,
     row[5] = static_cast<float>((2.0 * box.top + box.height) / height - 1.0);
     row += 6;
   }
-  const torch::Tensor grid = at::affine_grid_generator(
-      transforms.to(images.device()), {count, images.size(1), side, side}, /*align_corners=*/false);
+  const torch::Tensor grid = at::affine_grid_generator(sent_to(images.device(), transforms),
+                                                       {count, images.size(1), side, side},
+                                                       /*align_corners=*/false);
   constexpr std::int64_t kBilinear = 0;
   constexpr std::int64_t kBorder = 1;
   return at::grid_sampler(images, grid, kBilinear, kBorder, /*align_corners=*/false);
@@ -226,6 +227,11 @@ torch::Tensor augment(const torch::Tensor& images,
   }
   if (augmentation.crop == Crop::kResized) return resample(images, augmentation.amount, boxes);
   return take_pixels(images, augmentation, boxes, fill);
+}
+
+torch::Tensor sent_to(torch::Device device, const torch::Tensor& tensor) {
+  return device.is_cuda() ? tensor.pin_memory().to(device, /*non_blocking=*/true)
+                          : tensor.to(device);
 }
 
 torch::Tensor cut_middle(const torch::Tensor& images, const Augmentation& augmentation) {

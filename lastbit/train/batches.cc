@@ -63,7 +63,8 @@ Batches::Batches(std::shared_ptr<const DatasetSource> source,
                  Shape sample_shape,
                  torch::Device device,
                  const Augmentation& augmentation,
-                 const torch::Tensor& fill)
+                 const torch::Tensor& fill,
+                 Placement placement)
     : source_(std::move(source)),
       data_shape_(shape_of_sample(*source_)),
       sample_shape_(std::move(sample_shape)),
@@ -72,7 +73,9 @@ Batches::Batches(std::shared_ptr<const DatasetSource> source,
   require_fit(augmentation_.output_shape(data_shape_), sample_shape_);
   if (fill.defined()) fill_ = fill.to(device_);
   const std::span<const std::uint8_t> bytes = source_->bytes();
-  if (!device_.is_cuda() || bytes.empty() || bytes.size() > kMaxResident) return;
+  const bool pays = device_.is_cuda() && bytes.size() <= kMaxResident;
+  if (bytes.empty() || placement == Placement::kHost) return;
+  if (placement == Placement::kWhereItPays && !pays) return;
   // Looked up and not divided, for the host's quotients to the last bit.
   values_ = (torch::arange(256, torch::kFloat32) / 255.0F).to(device_);
   resident_ = torch::from_blob(const_cast<std::uint8_t*>(bytes.data()),
@@ -105,7 +108,7 @@ Batch Batches::ready(const LoadedBatch& loaded, const std::optional<Augmentation
   const torch::NoGradGuard no_gradient;
   torch::Tensor input;
   if (resident_.defined()) {
-    const torch::Tensor rows = torch::tensor(loaded.indices, torch::kInt64).to(device_);
+    const torch::Tensor rows = sent_to(device_, torch::tensor(loaded.indices, torch::kInt64));
     const torch::Tensor bytes = resident_.index_select(0, rows).flatten().to(torch::kInt32);
     input = values_.index_select(0, bytes).view(with_batch(loaded.indices.size(), data_shape_));
   } else {

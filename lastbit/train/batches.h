@@ -28,6 +28,13 @@ struct LoadedBatch {
   torch::Tensor labels;  // (batch) int64, on the host
 };
 
+/// Where the bytes of a set lie that holds its samples so.
+enum class Placement {
+  kWhereItPays,  ///< On a GPU, if they are not too many.
+  kHost,
+  kDevice,
+};
+
 /// A data set's samples in the shape that a network takes, on its device. On a GPU, a set that is
 /// held as bytes and small enough lies there as a whole.
 class Batches {
@@ -43,7 +50,8 @@ class Batches {
           Shape sample_shape,
           torch::Device device,
           const Augmentation& augmentation = {},
-          const torch::Tensor& fill = {});
+          const torch::Tensor& fill = {},
+          Placement placement = Placement::kWhereItPays);
 
   std::int64_t size() const noexcept { return source_->size(); }
   const DatasetSource& source() const noexcept { return *source_; }
