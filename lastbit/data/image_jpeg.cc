@@ -133,9 +133,9 @@ Image decode_jpeg(std::span<const std::byte> file, const std::string& where, std
   Decoder decoder;
   open(decoder, file, where);
   const std::int64_t shorter = std::min(decoder.size().height, decoder.size().width);
-  unsigned denominator = 1;
+  std::int64_t denominator = 1;
   while (least > 0 && denominator < 8 && shorter / (2 * denominator) >= 2 * least) denominator *= 2;
-  if (!decoder.start(denominator)) fail(decoder, where);
+  if (!decoder.start(static_cast<unsigned>(denominator))) fail(decoder, where);
   const ImageSize size = decoder.output_size();
   const std::size_t channels = decoder.output_channels();
   Image image{.size = size, .pixels = {}};

@@ -116,13 +116,12 @@ torch::Tensor take_pixels(const torch::Tensor& images,
   torch::Tensor rows = at[0] + torch::arange(out_height, integers);
   torch::Tensor columns = at[1] + at[2] * torch::arange(out_width, integers);
 
-  torch::Tensor outside;  // (batch, 1, height, width)
   const auto bring_inside = [&](torch::Tensor& line, std::int64_t size) {
     if (augmentation.crop == Crop::kReflect) {
       line = (size - 1) - ((size - 1) - line.abs()).abs();
       return torch::Tensor();
     }
-    const torch::Tensor beyond = line.lt(0).logical_or(line.ge(size));
+    torch::Tensor beyond = line.lt(0).logical_or(line.ge(size));
     line = line.clamp(0, size - 1);
     return beyond;
   };
@@ -133,7 +132,8 @@ torch::Tensor take_pixels(const torch::Tensor& images,
                           .gather(2, pixels.unsqueeze(1).expand({-1, images.size(1), -1}))
                           .view({count, images.size(1), out_height, out_width});
   if (augmentation.crop != Crop::kPad) return out;
-  outside = beyond_rows.unsqueeze(2).logical_or(beyond_columns.unsqueeze(1)).unsqueeze(1);
+  const torch::Tensor outside =  // (batch, 1, height, width)
+      beyond_rows.unsqueeze(2).logical_or(beyond_columns.unsqueeze(1)).unsqueeze(1);
   const torch::Tensor colour =
       fill.defined() ? fill.view({1, -1, 1, 1}) : torch::zeros({1, 1, 1, 1}, images.options());
   return torch::where(outside, colour, out);

@@ -141,7 +141,8 @@ std::vector<double> fit_slowly(const Image& image, const ImageFit& fit) {
   const auto weights = [&](std::int64_t from, std::int64_t i) {
     const std::int64_t to = from * fit.resize / shorter;
     const double scale = double(from) / double(to);
-    const double centre = (double(i + (to - fit.size) / 2) + 0.5) * scale;
+    const std::int64_t margin = (to - fit.size) / 2;
+    const double centre = (double(i + margin) + 0.5) * scale;
     std::vector<double> all;
     double sum = 0.0;
     for (std::int64_t k = 0; k < from; ++k) {

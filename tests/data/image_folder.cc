@@ -1,5 +1,6 @@
 #include "lastbit/data/image_folder.h"
 
+#include <cmath>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -48,7 +49,7 @@ class ImageFolder : public ::testing::Test {
   static std::vector<int> values(const DatasetSource& source) {
     std::vector<int> firsts;
     for (std::int64_t i = 0; i < source.size(); ++i) {
-      firsts.push_back(static_cast<int>(gather(source, {i})[0] * 255.0F + 0.5F));
+      firsts.push_back(static_cast<int>(std::lround(gather(source, {i})[0] * 255.0F)));
     }
     return firsts;
   }
@@ -135,6 +136,7 @@ TEST_F(ImageFolder, GathersOnManyThreadsAtOnce) {
   std::vector<std::vector<int>> all(4);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(all.size());
     for (auto& one : all) threads.emplace_back([&] { one = values(*set.train); });
   }
   for (const auto& one : all) EXPECT_THAT(one, ElementsAre(10, 11, 12, 14, 14));
