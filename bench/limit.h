@@ -76,7 +76,7 @@ inline Limit float_limit(const std::string& set) {
 }
 
 inline Limit int8_limit(const std::string& set) {
-  if (set == "avx512vnni") return {vnni_512, 12 * 128};
+  if (set == "avx512vnni" || set == "avx512vbmi2") return {vnni_512, 12 * 128};
   if (set == "avx2vnni") return {vnni_256, 12 * 64};
   if (set.starts_with("avx")) return {maddubs_256, 12 * 64};
   return {};

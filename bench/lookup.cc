@@ -38,9 +38,55 @@ struct Lookups {
   Tile<float> tile;
 };
 
+// Lookups of bytes, a call: a tile of a window of 3 x 1 and one block of outputs, and the same with
+// the tables of as many pixels as the tile has results. The limit is that of products.
+void declare_byte_lookups(const KernelSet& set) {
+  if (set.look_up_bytes == nullptr) return;
+  constexpr std::size_t kColumns = 3;
+  constexpr std::size_t kInputs = 78;
+  constexpr std::size_t kTables = byte_tables(kInputs);
+  constexpr std::size_t kTurns = (kColumns * kTables + kTurnTables - 1) / kTurnTables;
+  for (const bool make : {false, true}) {
+    declare("look_up_bytes/" + std::string(set.name) + (make ? "/and_tables" : ""),
+            [&set, make](benchmark::State& state) {
+              constexpr std::size_t kPixels = kByteRows + kColumns - 1;
+              const Pages x = random_pages(kPixels * kInputs);
+              const Pages words = random_pages(kTurns * kTurnBytes);
+              const Pages pool = random_pages(kPixels * kTables * kSubsetSums * 2);
+              auto* const tables = reinterpret_cast<std::uint16_t*>(pool.get());
+              const std::uint16_t* rows[kByteRows];
+              for (std::size_t r = 0; r < kByteRows; ++r) {
+                rows[r] = tables + r * kTables * kSubsetSums;
+              }
+              std::vector<std::int32_t> offsets(kTurns * kTurnTables);
+              for (std::size_t k = 0; k < kColumns * kTables; ++k) {
+                offsets[k] = static_cast<std::int32_t>(k * kSubsetSums);
+              }
+              std::int32_t sums[kPixels] = {};
+              std::vector<std::int32_t> out(kByteRows * kByteOutputs);
+              measure(
+                  state,
+                  int8_limit(set.name),
+                  2.0 * static_cast<double>(kColumns * kInputs * kByteRows * kByteOutputs),
+                  static_cast<double>(kTurns * kTurnBytes),
+                  [&] {
+                    if (make) {
+                      set.make_byte_tables({x.get(), kByteRows, kInputs, kInputs, tables, sums});
+                    }
+                    set.look_up_bytes({rows, kByteRows, offsets.data(), kTurns * kTurnTables},
+                                      words.get(),
+                                      nullptr,
+                                      kByteOutputs,
+                                      out.data());
+                  });
+            });
+  }
+}
+
 }  // namespace
 
 void declare_lookups(const KernelSet& set) {
+  declare_byte_lookups(set);
   if (set.look_up == nullptr) return;
   for (const std::size_t inputs : {kTernaryInputs, kBinaryInputs}) {
     const std::string label =

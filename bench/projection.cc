@@ -143,10 +143,22 @@ BENCHMARK_CAPTURE(project_tensor, kmeans_4, "kmeans:4", 0.117482)
 BENCHMARK_CAPTURE(project_tensor, kmeans_16, "kmeans:16", 0.009501)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_channels, binary, "binary")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(project_channels, ternary, "ternary")
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_channels, uniform_2, "uniform:2")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_channels, shift_1, "shift:1")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(project_channels, shift_2, "shift:2")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(project_channels, pow2_3, "pow2:3")
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(unpack_digits)->Arg(2)->Arg(3)->Arg(4)->Arg(5)->Arg(16)->Arg(256);

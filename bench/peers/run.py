@@ -11,7 +11,16 @@ compared first. Run it on an idle machine: it says how busy it was.
 
 Another runtime takes part with --peer NAME=COMMAND: a program that is called and answers as
 worker.h says; it gets the float model. LibTorch's is bench_peer_libtorch. With
-NAME@NETWORK=COMMAND it takes part in one network alone, as a matrix-vector product in `product`.
+NAME@NETWORK=COMMAND it takes part in one network alone.
+
+ggml takes part in `product`, with the ternary matrix in its format TQ2_0, and ncnn in all networks,
+where their programs are named:
+
+    cmake --install GGML/build --prefix GGML/installed       # after building it as it says; so ncnn
+    cmake --preset runtime -DLASTBIT_BENCH=ON -DLASTBIT_PEER_GGML=GGML/installed \\
+        -DLASTBIT_PEER_NCNN=NCNN/installed
+    bench/peers/run.py ... --ggml build/runtime/bench/bench_peer_ggml \\
+        --ncnn build/runtime/bench/bench_peer_ncnn
 """
 
 import argparse
@@ -27,6 +36,7 @@ import numpy as np
 import onnx
 
 from contestants import Failure, LastBit, Worker, memory, output_of, wall_time
+from ncnn_model import write_ncnn
 from quantize import arrays_of, quantize, two_bit_product
 
 IMAGENET = {"sizes": [3, 224, 224], "classes": 1000}
@@ -76,9 +86,8 @@ class Bench:
         network = NETWORKS[name]
         return Worker(self.onnxruntime, path, threads, network["sizes"], network["classes"])
 
-    def quantized(self, name):
-        """Network `name` as ONNX Runtime's int8, calibrated on one random input."""
-        path = self.folder / f"{name}-int8.onnx"
+    def calibration(self, name):
+        """Runs a model that has the single output "ranges" on one random input."""
 
         def calibrate(model):
             onnx.save(model, self.folder / "ranges.onnx")
@@ -89,7 +98,12 @@ class Bench:
             worker.close()
             return ranges
 
-        quantize(str(self.model(name, "float")), str(path), calibrate)
+        return calibrate
+
+    def quantized(self, name):
+        """Network `name` as ONNX Runtime's int8, calibrated on one random input."""
+        path = self.folder / f"{name}-int8.onnx"
+        quantize(str(self.model(name, "float")), str(path), self.calibration(name))
         return path
 
     def two_bit(self):
@@ -149,7 +163,42 @@ class Bench:
         if not difference <= 0.25:
             raise Failure(f"{path}: outputs differ by {difference:.1e} of the largest, "
                           "expected at most 0.25")
-        return {"integer_peer_difference": difference}
+        others = {}
+        for label, (worker, kind, most) in self.others(name, 1).items():
+            others[label] = self.difference(name, self.model(name, kind), worker)
+            if not others[label] <= most:
+                raise Failure(f"{label}: outputs differ by {others[label]:.1e} of the largest, "
+                              f"expected at most {most}")
+        return {"integer_peer_difference": difference, "other_differences": others}
+
+    def others(self, name, threads):
+        """ggml's and ncnn's workers by label, each with the kind of our model that it computes and
+        how far its outputs may be off.
+        """
+        network = NETWORKS[name]
+
+        def worker(command, model):
+            return Worker(command, model, threads, network["sizes"], network["classes"])
+
+        result = {}
+        if self.options.ggml and name == "product":
+            # TQ2_0 rounds the scale to 11 bits and the vector to 8, each by its largest element.
+            result["ggml TQ2_0"] = (
+                worker([self.options.ggml], self.model(name, "ternary")), "ternary", 0.03)
+        if self.options.ncnn:
+            floats, integers = self.ncnn_models(name)
+            for precision, model, most in [
+                    ("fp32", floats, 1e-3), ("bf16", floats, 0.25), ("int8", integers, 0.25)]:
+                result[f"ncnn {precision}"] = (
+                    worker([self.options.ncnn, precision], model), "float", most)
+        return result
+
+    def ncnn_models(self, name):
+        paths = [self.folder / f"{name}-ncnn-{kind}.param" for kind in ("float", "int8")]
+        for path, calibrate in zip(paths, [None, self.calibration(name)]):
+            if not path.exists():
+                write_ncnn(str(self.model(name, "float")), path, calibrate)
+        return paths
 
     def peer_workers(self, name, threads):
         network = NETWORKS[name]
@@ -168,6 +217,8 @@ class Bench:
         else:
             label, path = "ONNX Runtime int8", self.folder / f"{name}-int8.onnx"
         result[label] = self.onnx_worker(name, path, threads)
+        result.update({label: worker for label, (worker, _, _) in
+                       self.others(name, threads).items()})
         result.update(self.peer_workers(name, threads))
         for activations in self.activations:
             for kind in ["float", *SETS] if activations != "int8" else SETS:
@@ -245,6 +296,8 @@ def parse(arguments):
     parser.add_argument("--lastbit", required=True, help="the program lastbit")
     parser.add_argument("--onnxruntime", required=True, help="folder with node_modules")
     parser.add_argument("--worker", required=True, help="the program bench_peer_onnxruntime")
+    parser.add_argument("--ggml", metavar="PROGRAM", help="the program bench_peer_ggml")
+    parser.add_argument("--ncnn", metavar="PROGRAM", help="the program bench_peer_ncnn")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME[@NETWORK]=COMMAND")
     parser.add_argument("--networks", default=",".join(NETWORKS), help="which, by commas")
     parser.add_argument("--threads", default="1,2", help="thread counts, by commas")
@@ -281,6 +334,8 @@ def main(options):
             figures[name] = bench.check(name)
             lines += [f"## {name}", "", "Largest difference of the integer peer's outputs: "
                       f"{figures[name]['integer_peer_difference']:.1e} of the largest output.", ""]
+            lines += [f"That of {label}: {difference:.1e}.\n"
+                      for label, difference in figures[name]["other_differences"].items()]
             for threads in map(int, options.threads.split(",")):
                 rounds = bench.measure(name, threads)
                 figures[name][f"threads_{threads}"] = rounds

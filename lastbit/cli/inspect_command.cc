@@ -1,19 +1,23 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/json_text.h"
+#include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/table.h"
 #include "lastbit/graph/onnx.h"
+#include "lastbit/graph/products.h"
 
 namespace lastbit {
 namespace {
@@ -83,6 +87,15 @@ std::string shares_text(const std::vector<double>& shares) {
   return shares.size() > 9 ? cat(shares.size(), " levels") : join(parts, "/");
 }
 
+// For one sample. None if shapes cannot be inferred; the file can be inspected all the same.
+std::optional<double> products_of(const Graph& graph) {
+  try {
+    return product_count(graph, infer_shapes(graph, 1));
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
+}
+
 nlohmann::ordered_json to_json(const Row& row) {
   return {{"name", row.name},
           {"shape", row.shape},
@@ -117,17 +130,22 @@ int inspect_command(int argc, char** argv) {
     stored += row.bytes;
     float_bytes += 4.0 * static_cast<double>(count);
   }
+  const std::optional<double> products = products_of(graph);
+  const std::int64_t trained = parameter_count(graph);
   const auto file = static_cast<double>(std::filesystem::file_size(model));
   if (json) {
     nlohmann::ordered_json layers = nlohmann::ordered_json::array();
     for (const Row& row : rows) layers.push_back(to_json(row));
-    const nlohmann::ordered_json out = {{"model", model},
-                                        {"opset", graph.opset},
-                                        {"file_bytes", static_cast<std::int64_t>(file)},
-                                        {"float_bytes", float_bytes},
-                                        {"ratio", float_bytes / file},
-                                        {"parameters", weights},
-                                        {"layers", layers}};
+    const nlohmann::ordered_json out = {
+        {"model", model},
+        {"opset", graph.opset},
+        {"file_bytes", static_cast<std::int64_t>(file)},
+        {"float_bytes", float_bytes},
+        {"ratio", float_bytes / file},
+        {"parameters", weights},
+        {"trained_parameters", trained},
+        {"multiply_adds", products ? nlohmann::ordered_json(*products) : nullptr},
+        {"layers", layers}};
     std::cout << json_line(out);
     return 0;
   }
@@ -153,6 +171,9 @@ int inspect_command(int argc, char** argv) {
              bytes_text(float_bytes),
              float_bytes / file,
              8.0 * file / std::max<double>(1.0, static_cast<double>(weights)))
+      << fmt::format("{} of the parameters are trained; ", trained)
+      << (products ? fmt::format("{:.0f} multiply-adds a sample\n", *products)
+                   : "multiply-adds are not known: the shapes cannot be inferred\n")
       << fmt::format("constants {} bytes, all else {} bytes\n",
                      stored,
                      static_cast<std::int64_t>(file) - stored);

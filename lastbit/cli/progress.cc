@@ -33,9 +33,10 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.2f} MB", bytes / 1e6);
 }
 
-ProgressBar::ProgressBar(std::int64_t total, std::string unit)
+ProgressBar::ProgressBar(std::int64_t total, std::string unit, std::int64_t before)
     : total_(std::max<std::int64_t>(1, total)),
       unit_(std::move(unit)),
+      before_(before),
       terminal_(::isatty(STDERR_FILENO) != 0),
       start_(Clock::now()),
       last_draw_(start_) {}
@@ -48,7 +49,7 @@ void ProgressBar::update(std::int64_t done, const std::string& note) {
   if (drawn_ && done < total_ && now - last_draw_ < std::chrono::milliseconds(100)) return;
   last_draw_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
-  const double rate = static_cast<double>(done) / std::max(seconds, 1e-6);
+  const double rate = static_cast<double>(done - before_) / std::max(seconds, 1e-6);
   const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const auto filled = static_cast<std::size_t>(share * kBarWidth);
   std::string text =

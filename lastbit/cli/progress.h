@@ -15,8 +15,9 @@ std::string bytes_text(double bytes);
 /// with a bar, rate and time left; elsewhere nothing is drawn, and `line` alone prints.
 class ProgressBar {
  public:
-  /// @param total  units of work. @param unit  "images".
-  ProgressBar(std::int64_t total, std::string unit);
+  /// @param total   units of work. @param unit  "images".
+  /// @param before  units that were done before, and tell nothing of the rate.
+  ProgressBar(std::int64_t total, std::string unit, std::int64_t before = 0);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -33,6 +34,7 @@ class ProgressBar {
 
   std::int64_t total_;
   std::string unit_;
+  std::int64_t before_;
   bool terminal_;
   bool drawn_ = false;
   Clock::time_point start_;

@@ -17,17 +17,30 @@ class RunFolder {
   /// @throws InputError if it holds a run already and `force` is not given, or cannot be written.
   RunFolder(std::filesystem::path path, const std::string& config, bool force);
 
+  /// Opens the folder of a run that goes on: its log is cut to what was in it then.
+  /// @throws InputError if it cannot be written.
+  RunFolder(std::filesystem::path path, std::uintmax_t log_bytes);
+
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
   const std::filesystem::path& path() const noexcept { return path_; }
 
   /// Appends one line to log.jsonl.
   void log(const nlohmann::ordered_json& entry);
+  std::uintmax_t log_bytes() const noexcept { return log_bytes_; }
   void write_result(const nlohmann::ordered_json& result) const;
 
  private:
+  void open_log(std::ios::openmode mode);
+
   std::filesystem::path path_;
   std::ofstream log_;
   std::uintmax_t log_bytes_ = 0;  // whole lines in it
 };
+
+/// @throws InputError naming the first option that differs, where the run in `path` was started
+/// with
+///     other options than `config`. Those that change no result (`force`, `json`, `checkpoint`)
+///     may.
+void require_same_options(const std::filesystem::path& path, const std::string& config);
 
 }  // namespace lastbit

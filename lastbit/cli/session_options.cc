@@ -17,8 +17,8 @@ void add_session_options(CLI::App& app, SessionOptions& options) {
       ->default_str("float");
   app.add_option("--kernels",
                  options.kernels,
-                 "Instruction set, as far as this processor has it: avx512vnni, avx512, avx2, "
-                 "baseline, scalar")
+                 "Instruction set, as far as this processor has it: avx512vbmi2, avx512vnni, "
+                 "avx512, avx2, baseline, scalar")
       ->type_name("NAME");
 }
 

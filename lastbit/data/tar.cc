@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <utility>
 
+#include "lastbit/archive/inflate.h"
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
-#include "lastbit/data/inflate.h"
 
 namespace lastbit {
 namespace {

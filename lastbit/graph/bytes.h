@@ -15,7 +15,7 @@ namespace lastbit {
 class Bytes {
  public:
   Bytes() = default;
-  Bytes(std::vector<std::uint8_t> bytes)
+  Bytes(std::vector<std::uint8_t> bytes)  // NOLINT(google-explicit-constructor)
       : Bytes(std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes))) {}
   Bytes(std::initializer_list<std::uint8_t> bytes) : Bytes(std::vector<std::uint8_t>(bytes)) {}
   /// Bytes that live as long as `owner` does.

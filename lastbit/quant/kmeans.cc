@@ -120,7 +120,6 @@ class KMeans final : public Projector {
                     const ChannelLayout& layout,
                     const ProjectionHints& hints) const override {
     check_projection(form_, weights, layout, hints, size_);
-    std::vector<Code> codes(weights.size());
     std::optional<Codebook> levels;
     double error = 0.0;
     const auto work = [&](const Group& group) {
@@ -130,7 +129,13 @@ class KMeans final : public Projector {
       return error;
     };
     // One group: all weights share the codebook.
-    Quantized result{Codebook({0.0F, 1.0F}), Granularity::kNone, layout, {1.0F}, codes, 0.0, 0};
+    Quantized result{Codebook({0.0F, 1.0F}),
+                     Granularity::kNone,
+                     layout,
+                     {1.0F},
+                     std::vector<Code>(weights.size()),
+                     0.0,
+                     0};
     for_each_group(weights, hints.importance, work, result);
     result.levels = *std::move(levels);
     return result;

@@ -10,6 +10,7 @@
 
 #include "lastbit/base/threads.h"
 #include "lastbit/quant/buckets.h"
+#include "lastbit/quant/chords.h"
 #include "lastbit/quant/scale_fit.h"
 #include "lastbit/quant/sort.h"
 
@@ -27,10 +28,15 @@ namespace {
 // S2 = S2_b + t, e_b the highest such scale, and at most S1_a - e_a (T - t) / 2, where T is what S2
 // gains from b to a with its buckets, e_a the lowest scale. S1^2 / S2 is convex along both lines,
 // so it is at most that at their ends and where they cross. Scales whose bound is below what some
-// fit attains are ruled out, and only weights that may take a step at those left over are sorted.
+// fit attains are ruled out, and only weights that may take a step at those left over are sorted,
+// or of fewer weights, narrowed further by chords.
 
 // Two parts from here on, with sums of their own: the result does not depend on the threads.
 constexpr std::size_t kManyWeights = std::size_t{1} << 17U;
+
+// Passes that compare each weight with some thresholds take less time than buckets where there is
+// one step, and the weights lie in the nearest caches.
+constexpr std::size_t kMostGuessed = std::size_t{1} << 14U;
 
 class Narrowing {
  public:
@@ -42,6 +48,9 @@ class Narrowing {
     for_each_part(
         [&](std::size_t part, std::span<const float> own) { extents_[part] = extent_of(own); });
     largest_ = static_cast<std::uint32_t>(std::max(extents_[0].largest, extents_[1].largest));
+    for (std::size_t step = 0; step < levels.size(); ++step) {
+      per_weight_.push_back(step == 0 ? 0.0 : 1.0 / half_sum(step));
+    }
     // Thresholds below the last bucket would make it be sorted. The best scale of most weights
     // takes the largest level to no less than a sixteenth of the largest weight.
     const int octaves = 4 + std::clamp(std::ilogb(levels.back() / half_sum(1)), 0, 12);
@@ -57,6 +66,30 @@ class Narrowing {
   NarrowSearch run(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
     count();
     find_range();
+    return parts_ == 1 ? pick_few(first) : pick(first, second);
+  }
+
+ private:
+  NarrowSearch pick_few(std::unique_ptr<float[]>& memory) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    // Fits that hold where no step is taken have scales of their own elsewhere; what is best of
+    // them was offered.
+    Bracket bracket{low_, high_, kInfinity, kInfinity, at(high_).without, best_, {}, {}, best_fit_};
+    std::size_t room = 0;
+    for (std::size_t step = 1; step < levels_.size(); ++step) {
+      bracket.ranges.push_back(range(step));
+      room += Pool::room(size_of(bracket.ranges.back(), 0));
+    }
+    memory = std::make_unique_for_overwrite<float[]>(room);
+    float* next = memory.get();
+    for (const Range& one : bracket.ranges) {
+      bracket.pools.emplace_back(weights_, one, next);
+      next += Pool::room(bracket.pools.back().size());
+    }
+    return narrow(levels_, bracket);
+  }
+
+  NarrowSearch pick(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
     NarrowSearch narrow{low_, high_, at(high_).without, {}};
     std::vector<Range> own_ranges;
     for (std::size_t step = 1; step < levels_.size(); ++step) own_ranges.push_back(range(step));
@@ -83,7 +116,6 @@ class Narrowing {
     return narrow;
   }
 
- private:
   // What holds at one scale.
   struct Point {
     double scale;
@@ -200,8 +232,8 @@ class Narrowing {
       point.without.s2 += (high * high - low * low) * above_[i].count;
       point.with.s1 += (high - low) * above_[i + 1].sum;
       point.with.s2 += (high * high - low * low) * above_[i + 1].count;
-      point.highest = std::max(point.highest, above(i) / half_sum(step));
-      point.lowest = std::min(point.lowest, least_of(i) / half_sum(step));
+      point.highest = std::max(point.highest, above(i) * per_weight_[step]);
+      point.lowest = std::min(point.lowest, least_of(i) * per_weight_[step]);
       point.place += i;
     }
     return point;
@@ -242,8 +274,13 @@ class Narrowing {
   }
 
   void offer(const Point& point) noexcept {
-    best_ = std::max(
-        {best_, gain(point.without.s1, point.without.s2), gain(point.with.s1, point.with.s2)});
+    for (const Fit& fit : {point.without, point.with}) {
+      const double own = gain(fit.s1, fit.s2);
+      const bool larger = own == best_ && fit.s1 * best_fit_.s2 > best_fit_.s1 * fit.s2;
+      if (!(own > best_) && !larger) continue;
+      best_ = own;
+      best_fit_ = fit;
+    }
   }
 
   void find_range() {
@@ -265,6 +302,7 @@ class Narrowing {
 
   std::span<const float> weights_;
   std::span<const float> levels_;
+  std::vector<double> per_weight_;  // (levels) scale at which a weight of 1 takes the step
   std::size_t parts_;
   unsigned low_bits_;                          // of a weight, which do not tell its bucket
   std::array<Extent, 2> extents_{};            // of each part
@@ -274,6 +312,7 @@ class Narrowing {
   std::array<std::vector<Bucket>, 2> tables_;  // of each part
   std::vector<Bucket> above_;                  // (last + 2) of all weights in the buckets before
   double best_ = 0.0;                          // gain that is attained
+  Fit best_fit_;                               // by this fit
   std::vector<Interval> left_;
   double low_ = 0.0;
   double high_ = 0.0;
@@ -282,6 +321,9 @@ class Narrowing {
 }  // namespace
 
 double best_scale_of_many(std::span<const float> weights, std::span<const float> levels) {
+  if (levels.size() == 2 && weights.size() <= kMostGuessed) {
+    if (const auto scale = best_scale_by_guess(weights, levels)) return *scale;
+  }
   Narrowing narrowing(weights, levels);
   std::unique_ptr<float[]> first;
   std::unique_ptr<float[]> second;

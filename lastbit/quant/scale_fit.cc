@@ -173,6 +173,7 @@ class Search {
       importance_.emplace_back();
       weights_.push_back(magnitudes);
     }
+    best_.offer(narrow.attained);
   }
 
   double best_scale_between(double low, double high) {

@@ -38,6 +38,8 @@ struct NarrowSearch {
   double high;
   Fit base;                                        ///< Of all steps taken above `high`.
   std::vector<std::span<const float>> magnitudes;  ///< (steps) that may take each step in between.
+  /// A fit that is no worse than any whose own scale, S1 / S2, is not in between.
+  Fit attained = {};
 };
 
 /// The best scale between two. @param levels  of the one side, as in `Side`.

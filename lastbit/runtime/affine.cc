@@ -26,4 +26,12 @@ OutputAffine::OutputAffine(std::vector<float> weight_scales,
   }
 }
 
+Activation OutputAffine::count_in(float step, Activation activation) {
+  for (float& factor : scale) factor /= step;
+  for (float& summand : shift) summand /= step;
+  activation.least /= step;
+  activation.most = 255.0F;
+  return activation;
+}
+
 }  // namespace lastbit

@@ -15,6 +15,10 @@ struct OutputAffine {
 
   /// @param bias  one an output, or empty.
   OutputAffine(std::vector<float> weight_scales, std::span<const float> bias, const Fused& fused);
+
+  /// Counts results in steps of which `activation`, a Clip, lets 255 through at most.
+  /// @return the Clip as it is then.
+  Activation count_in(float step, Activation activation);
 };
 
 /// The floats of a constant operand. Empty for one that is not there.

@@ -82,12 +82,13 @@ ArenaLayout place_buffers(const std::vector<Lifetime>& buffers) {
     return static_cast<double>(b.bytes) * static_cast<double>(b.last - b.first + 1);
   });
   if (other.bytes < best.bytes) best = std::move(other);
-  // By what lives beside them at the busiest time: buffers that meet there are placed first.
+  // By what lives beside them at the busiest time: buffers that meet there are placed first, and of
+  // those that meet alike the oldest.
   const std::vector<std::size_t> pressures = pressures_of(buffers);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return pressures[a] != pressures[b] ? pressures[a] > pressures[b]
-                                        : buffers[a].bytes > buffers[b].bytes;
+                                        : buffers[a].first < buffers[b].first;
   });
   other = place_in_order(buffers, order);
   return other.bytes < best.bytes ? other : best;

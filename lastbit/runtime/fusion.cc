@@ -31,6 +31,12 @@ Fusion::Fusion(const Graph& graph, const TypeMap& types) : graph_(graph), types_
   for (const Value& output : graph.outputs) users_[output.name].push_back(nullptr);
 }
 
+std::span<const Node* const> Fusion::users(const std::string& value) const {
+  const auto found = users_.find(value);
+  if (found == users_.end()) return {};
+  return found->second;
+}
+
 const Node* Fusion::only_user(const std::string& value) const {
   const auto found = users_.find(value);
   return found == users_.end() || found->second.size() != 1 ? nullptr : found->second.front();

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ class Fusion {
   bool taken(const Node& node) const { return taken_.contains(&node); }
   /// Some node, or the caller, reads the value.
   bool used(const std::string& value) const { return users_.contains(value); }
+  /// The nodes that read the value, each as often as it does; null stands for the caller.
+  std::span<const Node* const> users(const std::string& value) const;
 
   /// Takes along what follows the product `request.node`, in this order and as far as each is the
   /// only user of what is before it: an Add of one constant an output (MatMul alone: the others

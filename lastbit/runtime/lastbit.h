@@ -17,7 +17,7 @@ extern "C" {
 /* A network ready to run. It runs on one thread at a time; lastbit_fork gives further ones. */
 typedef struct lastbit_session lastbit_session;
 
-typedef struct lastbit_options {
+typedef struct lastbit_options { /* NOLINT(readability-identifier-naming) */
   size_t struct_size; /* Set by lastbit_default_options; later versions may have more fields. */
   int64_t batch;      /* Size that an unknown first dimension of the inputs takes; 1. */
   int threads;        /* 1. Results do not depend on it. */
@@ -28,7 +28,7 @@ typedef struct lastbit_options {
 } lastbit_options;
 
 /* An input or output: a float32 array in row-major order. It belongs to its session. */
-typedef struct lastbit_port {
+typedef struct lastbit_port { /* NOLINT(readability-identifier-naming) */
   const char* name;
   const int64_t* shape; /* (rank) */
   size_t rank;

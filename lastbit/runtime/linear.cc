@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
@@ -25,6 +26,17 @@ struct Addend {
   std::size_t row_stride = 0;
   std::size_t column_stride = 0;
 };
+
+// to = factor * from + offset, where sums fit in 32 bits although parts of them may not.
+LASTBIT_VECTORIZE void scale_sums(const std::int32_t* __restrict from,
+                                  std::size_t count,
+                                  std::uint32_t factor,
+                                  std::uint32_t offset,
+                                  std::int32_t* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i) {
+    to[i] = static_cast<std::int32_t>(factor * static_cast<std::uint32_t>(from[i]) + offset);
+  }
+}
 
 struct LinearInput {
   int slot = -1;
@@ -54,7 +66,8 @@ class LinearStep final : public Step {
     const std::int8_t* levels = weights_.levels();
     const std::int32_t codes = weights_.integers() ? weights_.codes() : 0;
     if (weights_.bits() > 4 || codes == 0) return;
-    lowest_ = *std::min_element(levels, levels + codes);
+    const std::int8_t lowest = *std::min_element(levels, levels + codes);
+    lowest_ = lowest;
     for (std::int32_t code = 0; code < 16; ++code) {
       values_[code] = static_cast<std::uint8_t>(levels[code] - lowest_);
       values_are_codes_ = values_are_codes_ && (code >= codes || values_[code] == code);
@@ -186,9 +199,11 @@ class LinearStep final : public Step {
     for (std::size_t r = 0; r < count; ++r) {
       const InputScale& scale = frame.read_as<InputScale>(input_.scales)[row + r];
       std::int32_t zeros[kBlockOutputs];
-      for (std::size_t o = 0; o < finish.outputs; ++o) {
-        zeros[o] = scale.zero * weights_.level_sum(column + o);
-      }
+      scale_sums(weights_.level_sums().data() + column,
+                 finish.outputs,
+                 static_cast<std::uint32_t>(scale.zero),
+                 0,
+                 zeros);
       frame.kernels->finish_int8(
           sums + r * finish.sums_stride, zeros, scale.scale * weights_.unit(), finish);
       finish.out += finish.stride;
@@ -206,12 +221,14 @@ class LinearStep final : public Step {
                      const Finish& finish) const noexcept {
     const InputScale& scale = frame.read_as<InputScale>(input_.scales)[row];
     std::int32_t zeros[kBlockOutputs];
-    const auto depth = static_cast<std::int32_t>(input_.layout.stored);
-    for (std::size_t o = 0; o < finish.outputs; ++o) {
-      const std::int32_t value_sum =
-          weights_.level_sum(block * kBlockOutputs + o) - lowest_ * depth;
-      zeros[o] = (scale.zero - 128) * value_sum - lowest_ * scale.sum;
-    }
+    const auto factor = static_cast<std::uint32_t>(scale.zero - 128);
+    const std::uint32_t inputs = factor * static_cast<std::uint32_t>(input_.layout.stored) +
+                                 static_cast<std::uint32_t>(scale.sum);
+    scale_sums(weights_.level_sums().data() + block * kBlockOutputs,
+               finish.outputs,
+               factor,
+               static_cast<std::uint32_t>(-lowest_) * inputs,
+               zeros);
     frame.kernels->finish_int8(sums, zeros, scale.scale * weights_.unit(), finish);
   }
 

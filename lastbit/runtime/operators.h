@@ -53,10 +53,16 @@ Shape shape_in_memory(const Operand& operand);
 /// Adds the step that turns a value from one layout into the other.
 void add_relayout(PlanBuilder& plan, const Operand& from, int to);
 
+/// Whether a convolution with these weights can read bytes of a known step as they are.
+bool conv_reads_bytes(const Initializer& weights, const ConvShape& shape);
+
 /// Adds a convolution by lookup, where the kernels have that and it pays. Returns whether it did.
 bool make_lookup_conv(const StepRequest& request, const ConvShape& shape);
 
-/// The same for the product with a constant matrix of these elements.
+/// The same for 8-bit integers and binary weights.
+bool make_byte_lookup_conv(const StepRequest& request, const ConvShape& shape);
+
+/// Adds the product by lookup with a constant matrix of these elements.
 bool make_lookup_product(const StepRequest& request,
                          const WeightOrder& matrix,
                          const RowsLayout& layout,

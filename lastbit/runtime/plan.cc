@@ -22,6 +22,12 @@ namespace {
 
 constexpr std::size_t kMostInputs = 5;  // that an operator of a fixed number has
 
+constexpr float kMostByte = 255.0F;
+// Values of about 1, as normalization makes them, need no finer steps than these bounds give. A
+// bound far beyond them would leave next to nothing of them.
+constexpr float kLeastKnown = 0x1p-10F;
+constexpr float kMostKnown = 8.0F;
+
 std::size_t float_bytes(const Shape& shape) {
   return static_cast<std::size_t>(element_count(shape)) * sizeof(float);
 }
@@ -227,13 +233,42 @@ class Planner {
           request, [this, turned](const std::string& name) { return residual(name, turned); });
     }
     const Shape& shape = types_.find(result)->second.shape;
-    request.output = {.slot = plan_.add_buffer(float_bytes(shape)),
+    const float step = byte_step(request, result);
+    request.output = {.slot = plan_.add_buffer(step > 0.0F ? float_bytes(shape) / sizeof(float)
+                                                           : float_bytes(shape)),
                       .shape = shape,
-                      .channels_last = turned && shape.size() > 2};
+                      .channels_last = turned && shape.size() > 2,
+                      .step = step};
     values_[result] = request.output;
     // A fused Add gives the result its shape, and the operator's own is the one to plan with.
     request.output.shape = types_.find(node.outputs.front())->second.shape;
     row.make(request);
+  }
+
+  // What a byte of `result` stands for, where bytes will do: its values lie within bounds that are
+  // known and about as large as themselves, and only convolutions that multiply integers, or filter
+  // each channel by itself, read it. 0 for floats.
+  float byte_step(const StepRequest& request, const std::string& result) const {
+    const Activation& activation = request.fused.activation;
+    if (plan_.options().activations != Activations::kInt8 || request.node->op != "Conv" ||
+        request.fused.residual.present() || activation.kind != Activation::Kind::kClip ||
+        !(activation.least >= 0.0F && activation.least <= activation.most) ||
+        !(activation.most >= kLeastKnown && activation.most <= kMostKnown)) {
+      return 0.0F;
+    }
+    for (const Node* user : fusion_.users(result)) {
+      if (user == nullptr || !reads_bytes(*user, result)) return 0.0F;
+    }
+    return activation.most / kMostByte;
+  }
+
+  bool reads_bytes(const Node& node, const std::string& value) const {
+    if (node.op != "Conv" || node.inputs[0] != value) return false;
+    const auto weights = values_.find(node.inputs[1]);
+    return weights != values_.end() && weights->second.constant != nullptr &&
+           conv_reads_bytes(
+               *weights->second.constant,
+               ConvShape(node, types_.find(value)->second.shape, weights->second.shape));
   }
 
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {

@@ -122,11 +122,9 @@ class MaxPoolStep final : public PoolStep {
         std::fill_n(to, results * channels_, -std::numeric_limits<float>::infinity());
         continue;
       }
-      const ChannelFilter filter{.inputs = taps,
-                                 .weights = nullptr,
-                                 .taps = count,
-                                 .step = static_cast<std::size_t>(x_.stride) * channels_};
-      frame.kernels->largest(filter, results, channels_, to);
+      const ChannelWindow window{
+          .inputs = taps, .taps = count, .step = static_cast<std::size_t>(x_.stride) * channels_};
+      frame.kernels->largest(window, results, channels_, to);
     }
   }
 

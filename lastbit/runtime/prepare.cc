@@ -253,7 +253,7 @@ InputScale input_scale(Range range, Quantization& quantization) noexcept {
   const bool negative = range.least < 0.0F;
   const float most = std::max(range.most, -range.least);
   const float steps = negative ? 127.0F : 255.0F;
-  const std::int32_t zero = negative ? 128 : 0;
+  const std::int32_t zero = negative ? kSignedZero : 0;
   // Where the inverse of a step would overflow, all values are taken for 0.
   const float scale = most < 256.0F * FLT_MIN ? 0.0F : most / steps;
   quantization = {.inverse = scale == 0.0F ? 0.0F : 1.0F / scale, .zero = zero};

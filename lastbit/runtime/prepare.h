@@ -30,7 +30,11 @@ struct Plane {
   friend bool operator==(const Plane&, const Plane&) = default;
 };
 
-/// How a value's integers stand for floats: x = scale * (integer - zero).
+/// The integer that stands for 0 where values may be negative.
+inline constexpr std::int32_t kSignedZero = 128;
+
+/// How a value's integers stand for floats: x = scale * (integer - zero), where zero is 0 or
+/// kSignedZero.
 struct InputScale {
   float scale = 0.0F;
   std::int32_t zero = 0;

@@ -33,7 +33,44 @@ int integer_of_largest(std::span<const float> levels, float largest, int most) {
   return most;
 }
 
+struct IntegerLevels {
+  int largest = 0;
+  float unit = 1.0F;
+  bool fit = false;  // no sum of products overflows
+};
+
+IntegerLevels integer_levels(std::span<const float> levels, std::size_t groups) {
+  float most = 0.0F;
+  for (const float level : levels) most = std::max(most, std::abs(level));
+  // Above 64 the sum of two products of bytes exceeds 16 bits, which some kernels then widen.
+  const int steps = integer_of_largest(levels, most, field_bits(levels.size()) == 8 ? 127 : 64);
+  const float unit = most / static_cast<float>(steps);
+  const std::size_t most_sum = 255 * groups * kGroupInputs * static_cast<std::size_t>(steps);
+  const bool fit = unit >= FLT_MIN &&
+                   most_sum <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+  return {.largest = steps, .unit = unit, .fit = fit};
+}
+
+// The levels of weights that are kept as codes; empty for others.
+std::vector<float> levels_of(const LowBitTensor& tensor, const WeightOrder& order) {
+  if (!scales_outputs(tensor, order)) return {};
+  const std::span<const float> known = tensor.codebook.levels();
+  std::vector<float> levels(known.begin(), known.end());
+  if (order.zero_gaps && std::find(levels.begin(), levels.end(), 0.0F) == levels.end()) {
+    levels.push_back(0.0F);
+  }
+  if (levels.size() > kMostCodes) levels.clear();
+  return levels;
+}
+
 }  // namespace
+
+bool has_integers(const Initializer& constant, const WeightOrder& order) {
+  const auto* lowbit = std::get_if<LowBitTensor>(&constant);
+  if (lowbit == nullptr) return false;
+  const std::vector<float> levels = levels_of(*lowbit, order);
+  return !levels.empty() && integer_levels(levels, order.inputs.size() / kGroupInputs).fit;
+}
 
 bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order) {
   if (tensor.scales.size() == 1) return true;
@@ -58,13 +95,9 @@ ProductWeights::ProductWeights(const Initializer& constant,
                                bool for_integers)
     : groups_(order.inputs.size() / kGroupInputs), scales_(order.outputs, 1.0F) {
   const auto* lowbit = std::get_if<LowBitTensor>(&constant);
-  if (lowbit != nullptr && scales_outputs(*lowbit, order)) {
-    const std::span<const float> known = lowbit->codebook.levels();
-    std::vector<float> levels(known.begin(), known.end());
-    if (order.zero_gaps && std::find(levels.begin(), levels.end(), 0.0F) == levels.end()) {
-      levels.push_back(0.0F);
-    }
-    if (levels.size() <= kMostCodes) {
+  if (lowbit != nullptr) {
+    std::vector<float> levels = levels_of(*lowbit, order);
+    if (!levels.empty()) {
       keep_codes(*lowbit, std::move(levels), order, for_integers);
       return;
     }
@@ -114,18 +147,14 @@ void ProductWeights::keep_floats(const Tensor& tensor, const WeightOrder& order)
   }
 }
 
-void ProductWeights::find_integers(const std::vector<float>& levels) {
-  float largest = 0.0F;
-  for (const float level : levels) largest = std::max(largest, std::abs(level));
-  // Above 64 the sum of two products of bytes exceeds 16 bits, which some kernels then widen.
-  largest_ = integer_of_largest(levels, largest, bits_ == 8 ? 127 : 64);
-  unit_ = largest / static_cast<float>(largest_);
+void ProductWeights::take_integers(const std::vector<float>& levels) {
+  const IntegerLevels found = integer_levels(levels, groups_);
+  largest_ = found.largest;
+  unit_ = found.unit;
+  integers_ = found.fit;
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     levels_[i] = static_cast<std::int8_t>(std::lround(levels[i % levels.size()] / unit_));
   }
-  const std::size_t most_sum = 255 * groups_ * kGroupInputs * static_cast<std::size_t>(largest_);
-  integers_ = unit_ >= FLT_MIN &&
-              most_sum <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
 }
 
 void ProductWeights::keep_codes(const LowBitTensor& tensor,
@@ -143,7 +172,7 @@ void ProductWeights::keep_codes(const LowBitTensor& tensor,
     table_.push_back(levels[i % levels.size()]);
   }
   levels_.assign(table_.size(), 0);
-  find_integers(levels);
+  take_integers(levels);
   for (std::size_t o = 0; o < outputs(); ++o) scales_[o] = output_scale(tensor, order, o);
 
   check_lowbit(tensor);

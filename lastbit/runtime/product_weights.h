@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lastbit/graph/graph.h"
@@ -15,6 +16,9 @@ namespace lastbit {
 bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order);
 /// The scale of an output, if so.
 float output_scale(const LowBitTensor& tensor, const WeightOrder& order, std::size_t output);
+
+/// Whether ProductWeights of these have `integers()`.
+bool has_integers(const Initializer& constant, const WeightOrder& order);
 
 /// Constant weights as kernels read them: codes in words where they are low-bit, else floats.
 class ProductWeights {
@@ -39,6 +43,7 @@ class ProductWeights {
   float unit() const noexcept { return unit_; }
   /// Sum of an output's integer levels; for weights that kernels of integers read.
   std::int32_t level_sum(std::size_t output) const noexcept { return sums_[output]; }
+  std::span<const std::int32_t> level_sums() const noexcept { return sums_; }
   /// The integer levels in the order of codes.
   const std::int8_t* levels() const noexcept { return levels_.data(); }
   int bits() const noexcept { return bits_; }
@@ -53,7 +58,7 @@ class ProductWeights {
                   std::vector<float> levels,
                   const WeightOrder& order,
                   bool for_integers);
-  void find_integers(const std::vector<float>& levels);
+  void take_integers(const std::vector<float>& levels);
   std::size_t block_stride() const noexcept;  // bytes
   int width_of(std::size_t block) const noexcept;
 

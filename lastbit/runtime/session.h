@@ -22,8 +22,8 @@ struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
   int threads = 1;         ///< Results do not depend on it.
   Activations activations = Activations::kFloat;
-  /// Instruction set: "avx512vnni", "avx512", "avx2", "baseline" or "scalar" (plain loops, the
-  /// definition of the others, slow), as far as this processor has it. For "fastest" the
+  /// Instruction set: "avx512vbmi2", "avx512vnni", "avx512", "avx2", "baseline" or "scalar" (plain
+  /// loops, the definition of the others, slow), as far as this processor has it. For "fastest" the
   /// environment variable LASTBIT_KERNELS may name one. Results differ in the last bits.
   std::string kernels = "fastest";
   /// Most bytes that the values of a run may take together, so that a file whose shapes ask for

@@ -70,6 +70,8 @@ struct Operand {
   const Initializer* constant = nullptr;  // what it is, if constant; it may have another shape
   // The values of a shape [batch, channels, spatial...] lie as [batch, spatial..., channels].
   bool channels_last = false;
+  // Above 0 the slot holds bytes, of which each stands for so many times itself.
+  float step = 0.0F;
 
   bool present() const noexcept { return slot >= 0 || constant != nullptr; }
 };

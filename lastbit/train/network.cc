@@ -185,6 +185,29 @@ void Network::set_constant(const std::string& name, const torch::Tensor& value) 
   found->second.copy_(value);
 }
 
+std::map<std::string, torch::Tensor> Network::state() const {
+  const auto copied = [](const torch::Tensor& tensor) {
+    return tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
+  };
+  std::map<std::string, torch::Tensor> result = {{"parameters", copied(parameters_)}};
+  for (const auto& [name, constant] : constants_) result["constant." + name] = copied(constant);
+  return result;
+}
+
+void Network::load(const std::map<std::string, torch::Tensor>& state) {
+  const torch::NoGradGuard no_gradient;
+  const auto take = [&](const std::string& name, torch::Tensor to) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != to.sizes()) {
+      throw FormatError(
+          cat("[network] the state has no '", name, "' of shape ", to_string(to.sizes().vec())));
+    }
+    to.copy_(found->second);
+  };
+  take("parameters", parameters_);
+  for (const auto& [name, constant] : constants_) take("constant." + name, constant);
+}
+
 Graph Network::exported(const std::vector<Quantized>& low_bit) const {
   Graph result = graph_;
   for (const auto& [name, leaf] : leaves_) result.initializers[name] = from_torch(leaf);

@@ -55,6 +55,11 @@ class Network {
   /// @throws InputError if there is none of that name and shape.
   void set_constant(const std::string& name, const torch::Tensor& value);
 
+  /// Copies, on the CPU, of all that training changes: parameters and batch norm's statistics.
+  std::map<std::string, torch::Tensor> state() const;
+  /// Takes them back. @throws FormatError if they are not those of such a network.
+  void load(const std::map<std::string, torch::Tensor>& state);
+
   /// The graph with all parameters and statistics as they are now. Where `low_bit` is not empty it
   /// takes the place of the low-bit weights, one for each of `constrained_layers()`.
   Graph exported(const std::vector<Quantized>& low_bit = {}) const;

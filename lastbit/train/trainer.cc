@@ -49,6 +49,7 @@ Trainer::Trainer(Network& network,
   require_classes(network_, train_);
   torch::manual_seed(options_.seed);
 
+  start_epoch(0);
   at_.total_steps = options_.epochs * steps_an_epoch(train_, options_);
   at_.total_rounds = rounds_.total();
   at_.round_steps = rounds_.steps(0);
@@ -59,20 +60,33 @@ Trainer::Trainer(Network& network,
 }
 
 void Trainer::run(const Observer& observer) {
-  for (std::int64_t epoch = 0; epoch < options_.epochs && !feasible_; ++epoch)
-    run_epoch(epoch, observer);
+  for (;;) {
+    run_epoch(observer);
+    if (at_.epoch + 1 >= options_.epochs || feasible_) return;
+    start_epoch(at_.epoch + 1);
+  }
 }
 
-void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
-  const auto start = std::chrono::steady_clock::now();
-  BatchStream stream(
-      train_,
-      shuffled_order(train_.size(), options_.seed, epoch),
-      {.batch = options_.batch, .augmentation = AugmentationSeed{options_.seed, epoch}});
+void Trainer::start_epoch(std::int64_t epoch) {
   loss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kFloat64).device(network_.device()));
   miss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kInt64).device(network_.device()));
   samples_ = 0;
+  seconds_ = 0.0;
   at_.epoch = epoch;
+}
+
+void Trainer::run_epoch(const Observer& observer) {
+  const auto start = std::chrono::steady_clock::now();
+  const double seconds_before = seconds_;
+  const auto seconds = [&] {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    return seconds_before + taken.count();
+  };
+  BatchStream stream(train_,
+                     shuffled_order(train_.size(), options_.seed, at_.epoch),
+                     {.batch = options_.batch,
+                      .begin = samples_,
+                      .augmentation = AugmentationSeed{options_.seed, at_.epoch}});
   const auto mean = [&](const torch::Tensor& sum) {
     return sum.item<double>() / static_cast<double>(samples_);
   };
@@ -86,21 +100,22 @@ void Trainer::run_epoch(std::int64_t epoch, const Observer& observer) {
       if (observer.step)
         observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_), residuals_});
     }
+    seconds_ = seconds();
+    if (observer.between_steps) observer.between_steps();
     if (observer.stop && observer.stop()) {
       throw WorkError(
-          cat("[train] stopped on request in epoch ", epoch + 1, " of ", options_.epochs));
+          cat("[train] stopped on request in epoch ", at_.epoch + 1, " of ", options_.epochs));
     }
   }
 
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   if (!observer.epoch) return;
-  observer.epoch({.epoch = epoch + 1,
+  observer.epoch({.epoch = at_.epoch + 1,
                   .loss = mean(loss_sum_),
                   .error = mean(miss_sum_),
                   .test = test(),
                   .residuals = residuals_,
                   .learning_rate = at_.learning_rate,
-                  .seconds = taken.count(),
+                  .seconds = seconds_,
                   .waited = stream.waited(),
                   .feasible = feasible_});
 }

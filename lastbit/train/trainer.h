@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "lastbit/method/method.h"
 #include "lastbit/train/batches.h"
@@ -64,7 +67,8 @@ struct Observer {
   std::function<void(const StepReport&)> step;
   std::function<void(const EpochReport&)> epoch;
   std::function<void(const RoundReport&)> round;
-  std::function<bool()> stop;  ///< asked after each step; true ends the run with WorkError
+  std::function<void()> between_steps;  ///< called after each step, when `state` may be taken
+  std::function<bool()> stop;           ///< asked after that; true ends the run with WorkError
 };
 
 /// The one training loop: of the reference (no method) and of every method.
@@ -81,8 +85,20 @@ class Trainer {
   /// @throws WorkError if the loss is no longer finite, or the observer asks to stop.
   void run(const Observer& observer);
 
+  /// Samples trained on, over all epochs.
+  std::int64_t samples_done() const noexcept { return at_.epoch * train_.size() + samples_; }
+
+  /// Copies, on the CPU, of all that must be saved to go on later as if never stopped: network,
+  /// optimizer, method, place in the run, random numbers.
+  std::map<std::string, torch::Tensor> state() const;
+  /// Takes it back, before `run`, which then ends with the very bits of a run that was never
+  /// stopped (on the same kind of machine, with as many threads).
+  /// @throws FormatError if it is not that of such a run.
+  void load(const std::map<std::string, torch::Tensor>& state);
+
  private:
-  void run_epoch(std::int64_t epoch, const Observer& observer);
+  void start_epoch(std::int64_t epoch);
+  void run_epoch(const Observer& observer);
   void step(const Batch& batch);
   void end_round(const Observer& observer);
   void report_round(const Observer& observer);
@@ -103,7 +119,8 @@ class Trainer {
   // Sums over the epoch so far, on the network's device.
   torch::Tensor loss_sum_;
   torch::Tensor miss_sum_;
-  std::int64_t samples_ = 0;
+  std::int64_t samples_ = 0;  // done in the epoch; where it goes on
+  double seconds_ = 0.0;      // that the epoch took before it was stopped
   bool feasible_ = false;
 };
 

@@ -16,6 +16,9 @@ namespace {
 // sizes below to stay within 64 bits.
 constexpr std::int64_t kMaxElements = std::numeric_limits<std::int32_t>::max();
 
+constexpr std::string_view kConvolution = "convolution";
+constexpr std::string_view kPad = "pad";
+
 void check_options(std::string_view network, const ZooOptions& options) {
   if (options.classes < 2) {
     throw InputError(cat("[zoo] ",
@@ -47,6 +50,17 @@ void check_options(std::string_view network, const ZooOptions& options) {
                          options.activation,
                          "', expected 'tanh' or 'relu'"));
   }
+  if (options.shortcut != kConvolution && options.shortcut != kPad) {
+    throw InputError(cat("[zoo] ",
+                         network,
+                         ": the shortcut is '",
+                         options.shortcut,
+                         "', expected '",
+                         kConvolution,
+                         "' or '",
+                         kPad,
+                         "'"));
+  }
 }
 
 // What is left out has ONNX's default.
@@ -56,6 +70,7 @@ std::map<std::string, Attribute, std::less<>> window_attributes(const SquareWind
   result.emplace("kernel_shape", Sizes(2, window.kernel));
   if (window.stride != 1) result.emplace("strides", Sizes(2, window.stride));
   if (window.pad != 0) result.emplace("pads", Sizes(4, window.pad));
+  if (window.ceil) result.emplace("ceil_mode", std::int64_t{1});
   return result;
 }
 
@@ -91,6 +106,7 @@ NetworkBuilder::NetworkBuilder(std::string_view name,
       seed_(options.seed),
       activation_(options.activation.empty() ? std::string(default_activation)
                                              : options.activation),
+      shortcut_(options.shortcut),
       sample_(options.input),
       last_("input") {
   check_options(name, options);
@@ -141,7 +157,8 @@ void NetworkBuilder::require_image(const std::string& layer, std::int64_t least)
 
 void NetworkBuilder::slide(std::int64_t channels, const SquareWindow& window) {
   const auto windows = [&](std::int64_t size) {
-    return (size + 2 * window.pad - window.kernel) / window.stride + 1;
+    const std::int64_t room = size + 2 * window.pad - window.kernel;
+    return (window.ceil ? room + window.stride - 1 : room) / window.stride + 1;
   };
   sample_ = {channels, windows(sample_[1]), windows(sample_[2])};
 }
@@ -166,18 +183,14 @@ void NetworkBuilder::convolution(const std::string& layer,
   const std::int64_t inputs = sample_[0] / window.groups;
   Shape shape = {channels, inputs, window.kernel, window.kernel};
   const std::int64_t fan_in = inputs * window.kernel * window.kernel;
-  std::vector<float> weights(weight_count(layer, shape, fan_in));
-  Random random(seed_, layers_++);
-  const double deviation = std::sqrt((window.rectified ? 2.0 : 1.0) / static_cast<double>(fan_in));
-  for (float& w : weights) w = static_cast<float>(deviation * random.normal());
-  graph_.initializers.emplace(layer + ".weight", Tensor::floats(std::move(shape), weights));
+  add_normal_weight(layer, std::move(shape), fan_in, window.rectified);
   std::map<std::string, Attribute, std::less<>> attributes = window_attributes(window);
   if (window.groups != 1) attributes.emplace("group", window.groups);
   append(layer, "Conv", {layer + ".weight"}, std::move(attributes));
   slide(channels, window);
 }
 
-void NetworkBuilder::batch_norm(const std::string& layer) {
+void NetworkBuilder::batch_norm(const std::string& layer, float epsilon) {
   const std::int64_t channels = sample_.front();
   std::vector<std::string> parameters;
   const auto add = [&](const char* name, float value) {
@@ -189,7 +202,10 @@ void NetworkBuilder::batch_norm(const std::string& layer) {
   add("bias", 0.0F);
   add("mean", 0.0F);
   add("variance", 1.0F);
-  append(layer, "BatchNormalization", std::move(parameters), {});
+  std::map<std::string, Attribute, std::less<>> attributes;
+  constexpr float kDefault = 1e-5F;
+  if (epsilon != kDefault) attributes.emplace("epsilon", epsilon);
+  append(layer, "BatchNormalization", std::move(parameters), std::move(attributes));
 }
 
 void NetworkBuilder::max_pool(const std::string& layer, std::int64_t size) {
@@ -216,6 +232,44 @@ void NetworkBuilder::add(const std::string& layer, const Place& other) {
   append(layer, "Add", {other.value}, {});
 }
 
+bool NetworkBuilder::pads_shortcuts() noexcept {
+  asked_for_shortcuts_ = true;
+  return shortcut_ == kPad;
+}
+
+void NetworkBuilder::subsample(const std::string& layer,
+                               std::int64_t channels,
+                               std::int64_t stride) {
+  require_image(layer, 1);
+  const auto constant = [&](const char* name, const std::vector<std::int64_t>& values) {
+    std::string full = cat(layer, ".", name);
+    graph_.initializers.emplace(full,
+                                Tensor::int64s({static_cast<std::int64_t>(values.size())}, values));
+    return full;
+  };
+  append(layer + ".slice",
+         "Slice",
+         {constant("starts", {0, 0}),
+          constant("ends", {sample_[1], sample_[2]}),
+          constant("axes", {2, 3}),
+          constant("steps", {stride, stride})},
+         {});
+  const std::int64_t more = channels - sample_[0];
+  const std::int64_t front = more / 2;
+  append(layer, "Pad", {constant("pads", {0, front, 0, 0, 0, more - front, 0, 0})}, {});
+  slide(channels, {.kernel = 1, .stride = stride});
+}
+
+void NetworkBuilder::concat(const std::string& layer, const std::vector<Place>& places) {
+  resume(places.front());
+  std::vector<std::string> others;
+  for (std::size_t i = 1; i < places.size(); ++i) {
+    others.push_back(places[i].value);
+    sample_.front() += places[i].sample.front();
+  }
+  append(layer, "Concat", std::move(others), {{"axis", std::int64_t{1}}});
+}
+
 void NetworkBuilder::flatten() {
   if (sample_.size() == 1) return;
   append("flatten", "Flatten", {}, {{"axis", std::int64_t{1}}});
@@ -231,6 +285,18 @@ void NetworkBuilder::fully_connected(const std::string& layer, std::int64_t widt
   add_parameters(layer, {width, features}, features, width);
   append(layer, "Gemm", {layer + ".weight", layer + ".bias"}, {{"transB", std::int64_t{1}}});
   sample_ = {width};
+}
+
+void NetworkBuilder::fully_connected_without_bias(const std::string& layer, std::int64_t width) {
+  const std::int64_t features = sample_.front();
+  add_normal_weight(layer, {width, features}, features, true);
+  append(layer, "Gemm", {layer + ".weight"}, {{"transB", std::int64_t{1}}});
+  sample_ = {width};
+}
+
+void NetworkBuilder::dropout(const std::string& layer, float share) {
+  graph_.initializers.emplace(layer + ".ratio", Tensor::scalar(share));
+  append(layer, "Dropout", {layer + ".ratio"}, {});
 }
 
 void NetworkBuilder::activation(const std::string& layer) {
@@ -257,6 +323,17 @@ std::size_t NetworkBuilder::weight_count(const std::string& layer,
                          kMaxElements));
   }
   return static_cast<std::size_t>(element_count(shape));
+}
+
+void NetworkBuilder::add_normal_weight(const std::string& layer,
+                                       Shape shape,
+                                       std::int64_t fan_in,
+                                       bool rectified) {
+  std::vector<float> weights(weight_count(layer, shape, fan_in));
+  Random random(seed_, layers_++);
+  const double deviation = std::sqrt((rectified ? 2.0 : 1.0) / static_cast<double>(fan_in));
+  for (float& w : weights) w = static_cast<float>(deviation * random.normal());
+  graph_.initializers.emplace(layer + ".weight", Tensor::floats(std::move(shape), weights));
 }
 
 void NetworkBuilder::add_parameters(const std::string& layer,
@@ -289,6 +366,15 @@ void NetworkBuilder::append(std::string layer,
 }
 
 Graph NetworkBuilder::finish() {
+  if (!asked_for_shortcuts_ && shortcut_ != kConvolution) {
+    throw InputError(cat("[zoo] ",
+                         network_,
+                         ": the shortcut '",
+                         shortcut_,
+                         "' does not fit, expected '",
+                         kConvolution,
+                         "', or a residual network of basic blocks"));
+  }
   graph_.nodes.back().outputs.front() = "logits";
   graph_.outputs.push_back(
       {.name = "logits",

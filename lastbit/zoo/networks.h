@@ -6,13 +6,16 @@
 
 namespace lastbit {
 
+Graph make_alexnet(const ZooOptions& options);
+Graph make_googlenet(const ZooOptions& options);
 Graph make_lenet300(const ZooOptions& options);
 Graph make_lenet5(const ZooOptions& options);
 Graph make_mlp(const ZooOptions& options);
 Graph make_mobilenetv2(const ZooOptions& options);
-Graph make_resnet18(const ZooOptions& options);
 /// @param depth  6 n + 2 layers, for n blocks in each of the three stages.
 Graph make_resnet_cifar(const ZooOptions& options, int depth);
+/// @param depth  18, 34 or 50.
+Graph make_resnet_imagenet(const ZooOptions& options, int depth);
 Graph make_vgg16(const ZooOptions& options);
 
 }  // namespace lastbit

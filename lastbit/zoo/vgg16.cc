@@ -7,7 +7,7 @@
 namespace lastbit {
 
 // Simonyan and Zisserman 2015, configuration D, with batch norm in place of the convolutions'
-// biases and without dropout. For small images the classifier is one layer, as usual for CIFAR:
+// biases. For small images the classifier is one layer without dropout, as usual for CIFAR:
 // 14,724,042 parameters for 3 x 32 x 32 inputs and 10 classes. For others it is the paper's:
 // 138,361,768 for 3 x 224 x 224 inputs and 1000 classes.
 Graph make_vgg16(const ZooOptions& options) {
@@ -33,9 +33,11 @@ Graph make_vgg16(const ZooOptions& options) {
   int full = 0;
   if (!is_small_image(options)) {
     constexpr std::int64_t kWidth = 4096;
+    constexpr float kDropped = 0.5F;
     for (; full < 2; ++full) {
       network.fully_connected(cat("fc", full + 1), kWidth);
       network.activation(cat("act", ++layer));
+      network.dropout(cat("drop", full + 1), kDropped);
     }
   }
   network.fully_connected(cat("fc", full + 1), options.classes);

@@ -17,7 +17,7 @@ inline std::vector<CommandCase> built_commands() {
        {"model", "--data", "--data-dir", "--strict", "--part", "--batch", "--threads", "--json"}},
       {"run", {"model", "--data", "--data-dir", "--part", "--out", "--inputs-out", "--batch"}},
       {"inspect", {"model", "--json"}},
-      {"bench", {"model", "--batch", "--threads", "--seconds", "--json"}},
+      {"bench", {"model", "--batch", "--threads", "--seconds", "--compare", "--json"}},
       {"zoo",
        {"name",
         "--out",

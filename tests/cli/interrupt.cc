@@ -36,7 +36,9 @@ class LongWork : public TrainingTest {
   void expect_stopped(const Finished& run) const {
     EXPECT_EQ(run.code, 1) << "signal " << run.signal;
     EXPECT_THAT(run.err, HasSubstr("\nlastbit: [train] stopped on request in epoch "));
-    EXPECT_THAT(names(), ::testing::ElementsAre("run", "run/config.toml", "run/log.jsonl"));
+    EXPECT_THAT(names(),
+                ::testing::ElementsAre(
+                    "run", "run/checkpoint.safetensors", "run/config.toml", "run/log.jsonl"));
     EXPECT_FALSE(log_of("run").empty());
   }
 };

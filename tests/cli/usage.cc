@@ -99,6 +99,8 @@ TEST_F(Usage, RefusesNumbersOutOfRange) {
   refuse(eval, "--part", "middle");
   refuse({"bench", "m.onnx"}, "--seconds", "0");
   refuse({"bench", "m.onnx"}, "--seconds", "nan");
+  refuse({"bench", "m.onnx", "--compare", "onnxruntime"}, "--patience", "0");
+  refuse({"bench", "m.onnx", "--compare", "onnxruntime"}, "--patience", "nan");
   refuse({"bench", "m.onnx"}, "--seconds", "1e9");
   refuse({"data", "fetch", "mnist"}, "--retries", "-1");
   EXPECT_THAT(names(), IsEmpty());

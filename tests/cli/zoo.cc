@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "lastbit/graph/onnx.h"
 #include "tests/cli/program.h"
@@ -41,6 +42,24 @@ TEST_F(Zoo, SaysWhatItWrote) {
   EXPECT_THAT(run.out, HasSubstr("wrote deep/folder/net.onnx"));
   EXPECT_THAT(run.out, HasSubstr("266610 parameters"));
   EXPECT_THAT(run.out, HasSubstr(std::to_string(read("deep/folder/net.onnx").size()) + " bytes"));
+}
+
+TEST_F(Zoo, WritesWhatInspectCounts) {
+  succeed({"zoo", "resnet20", "--input", "3,32,32", "--codebook", "ternary", "--out", "net.onnx"});
+  const char* counts = "272474 of the parameters are trained; 40813184 multiply-adds a sample";
+  EXPECT_THAT(succeed({"inspect", "net.onnx"}).out, HasSubstr(counts));
+  const auto json = nlohmann::json::parse(succeed({"inspect", "net.onnx", "--json"}).out);
+  EXPECT_EQ(json["trained_parameters"], 272474);
+  EXPECT_EQ(json["multiply_adds"], 40813184);
+}
+
+TEST_F(Zoo, IsInspectedEvenWhereNoShapeIsKnown) {
+  Graph graph = make_network("lenet5", {});
+  graph.inputs[0].dims[2] = {.size = -1, .symbol = "height"};
+  write_onnx(path("net.onnx"), graph);
+  EXPECT_THAT(succeed({"inspect", "net.onnx"}).out, HasSubstr("multiply-adds are not known"));
+  const auto json = nlohmann::json::parse(succeed({"inspect", "net.onnx", "--json"}).out);
+  EXPECT_TRUE(json["multiply_adds"].is_null());
 }
 
 TEST_F(Zoo, BuildsTheNetworkAskedFor) {

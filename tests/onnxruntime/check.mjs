@@ -4,11 +4,12 @@
 // their decoding into constants when it loads them. Prints a line a case, then how many passed and
 // failed; the exit code is 0 if none failed. Real images are compared where $LASTBIT_DATA/mnist is.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { compare } from './compare.mjs';
+import { writeNpy } from './npy.mjs';
 
 const program = process.env.LASTBIT;
 if (!program) {
@@ -97,6 +98,40 @@ async function checkZoo() {
   }
 }
 
+// A data set of one random image a part.
+function writeImages(shape) {
+  const data = place('images');
+  mkdirSync(data, { recursive: true });
+  const count = shape.reduce((a, b) => a * b, 1);
+  let state = 1;
+  const values = Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  });
+  for (const part of ['train', 'test']) {
+    writeNpy(join(data, `x_${part}.npy`), { shape: [1, ...shape], data: values });
+    writeNpy(join(data, `y_${part}.npy`), { shape: [1], data: Int32Array.of(9) });
+  }
+  return data;
+}
+
+// Those for photographs, on sizes that are small for them; the larger in the form with pools.
+async function checkLargeZoo() {
+  for (const [network, side] of [['alexnet', 64], ['googlenet', 32], ['googlenet', 65],
+    ['mobilenetv2', 32], ['resnet18', 64], ['resnet20', 32], ['resnet34', 32], ['resnet50', 32],
+    ['vgg16', 32], ['vgg16', 64]]) {
+    const shape = [3, side, side];
+    const data = writeImages(shape);
+    const model = place('large.onnx');
+    for (const codebook of ['float', 'ternary/channel']) {
+      lastbit('zoo', network, '--seed', '3', '--input', shape.join(), '--codebook', codebook, '--out', model);
+      const name = `${network} at ${side} ${codebook}`;
+      if (codebook === 'float') await check(name, () => requireEqual(model, data));
+      else await checkFile(name, model, data);
+    }
+  }
+}
+
 async function checkMnist() {
   lastbit('train', 'lenet5', '--data', 'mnist', '--epochs', '1', '--run', place('mnist'));
   lastbit('compress', place('mnist', 'reference.onnx'), '--data', 'mnist', '--method', 'admm',
@@ -106,6 +141,7 @@ async function checkMnist() {
 
 try {
   await checkZoo();
+  await checkLargeZoo();
   if (process.env.LASTBIT_DATA && existsSync(join(process.env.LASTBIT_DATA, 'mnist'))) {
     await checkMnist();
   } else {

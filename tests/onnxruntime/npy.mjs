@@ -1,4 +1,5 @@
-// NumPy's array files, as far as LastBit writes them: float32, little-endian, C order.
+// NumPy's array files, as far as LastBit writes them: float32, little-endian, C order. Also writes
+// the integers of labels.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
@@ -24,7 +25,8 @@ export function readNpy(path) {
 }
 
 export function writeNpy(path, { shape, data }) {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
+  const type = data instanceof Int32Array ? '<i4' : '<f4';
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
   const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + '\n';
   const length = Buffer.alloc(2);
   length.writeUInt16LE(header.length);

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/random.h"
+#include "lastbit/quant/chords.h"
 #include "lastbit/quant/sort.h"
 
 namespace lastbit {
@@ -113,7 +114,7 @@ TEST(BestScaleOfMany, GainsAsMuchAsTheBestOfAllFits) {
                                            {0, 1, 1e9F}}) {
     for (int kind = 0; kind < 4; ++kind) {
       // In one part, and in two.
-      for (const std::size_t count : {1, 3, 50, 30'000, 200'000}) {
+      for (const std::size_t count : {1, 3, 50, 4608, 30'000, 200'000}) {
         SCOPED_TRACE(testing::Message()
                      << levels.size() << " levels, kind " << kind << ", count " << count);
         const auto magnitudes = magnitudes_of_kind(kind, count, 9);
@@ -132,6 +133,106 @@ TEST(BestScaleOfMany, GainsAsMuchAsTheBestOfAllFits) {
       }
     }
   }
+}
+
+// As many as a channel has, of which few are left to be sorted.
+TEST(BestScaleOfMany, GainsTheMostForWeightsOfManyShapes) {
+  for (const std::vector<float>& levels : {std::vector<float>{0, 1},
+                                           {0.25F, 1},
+                                           {0, 1, 2},
+                                           {0, 1, 2, 4},
+                                           {0, 0.125F, 0.25F, 0.5F, 1},
+                                           {1, 3, 5, 7}}) {
+    for (int shape = 0; shape < 6; ++shape) {
+      for (std::uint64_t seed = 0; seed < 4; ++seed) {
+        Random random(20 + seed, static_cast<std::uint64_t>(shape));
+        std::vector<float> weights(1000 + random.below(4000));
+        for (float& w : weights) {
+          const double x = random.uniform();
+          const double n = random.normal();
+          const std::array<double, 6> drawn = {n,
+                                               -std::log(1.0 - x),
+                                               x,
+                                               n / std::sqrt(1e-3 + x),
+                                               std::round(3.0 * n),
+                                               x < 0.9 ? 0.0 : n};
+          w = static_cast<float>(drawn[static_cast<std::size_t>(shape)]);
+        }
+        auto sorted = weights;
+        for (float& w : sorted) w = std::abs(w);
+        std::sort(sorted.begin(), sorted.end());
+        const double most = best_gain(sorted, levels);
+        const double gain = gain_at(sorted, levels, best_scale_of_many(weights, levels));
+        // Sums of at most 4 * 5000 rounded terms.
+        ASSERT_NEAR(gain, most, 1e-11 * most)
+            << levels.size() << " levels, shape " << shape << ", seed " << seed;
+      }
+    }
+  }
+}
+
+// No step is taken at the best scale, nor near it: all that is not zero is far above the threshold.
+TEST(BestScaleOfMany, GainsTheMostForFewDistinctWeights) {
+  Random random(5);
+  for (const std::size_t size : {300U, 5'000U, 16'385U, 40'000U, 131'071U, 131'072U, 150'000U}) {
+    for (const std::vector<float>& values :
+         {std::vector<float>{1.0F}, {0.0F, 1.0F}, {0.0F, 1.0F, 3.0F}, {0.5F, 0.5001F, 7.0F}}) {
+      for (const double share : {0.001, 0.005, 0.3}) {
+        std::vector<float> weights(size, values[0]);
+        for (float& w : weights) {
+          if (random.uniform() < share) w = values[random.below(values.size())];
+        }
+        weights.back() = values.back();
+        std::vector<float> magnitudes = weights;
+        std::sort(magnitudes.begin(), magnitudes.end());
+        for (const std::vector<float>& levels : {std::vector<float>{0.0F, 1.0F},
+                                                 {0.0F, 1.0F, 2.0F, 4.0F},
+                                                 {0.25F, 0.75F},
+                                                 {0.5F, 1.0F, 1.5F}}) {
+          const double scale = best_scale_of_many(weights, levels);
+          const double most = best_gain(magnitudes, levels);
+          EXPECT_NEAR(gain_at(magnitudes, levels, scale), most, 1e-9 * most)
+              << size << " weights, " << values.size() << " values, levels from " << levels[0];
+        }
+      }
+    }
+  }
+}
+
+TEST(BestScaleByGuess, FindsTheBestScaleOfNormalWeights) {
+  Random random(30);
+  std::vector<float> weights(4608);
+  for (float& w : weights) w = static_cast<float>(random.normal());
+  auto sorted = weights;
+  for (float& w : sorted) w = std::abs(w);
+  std::sort(sorted.begin(), sorted.end());
+  const std::vector<float> levels{0, 1};
+  const auto scale = best_scale_by_guess(weights, levels);
+  ASSERT_TRUE(scale.has_value());
+  EXPECT_NEAR(*scale, best_scale(sorted, levels), 1e-12);
+}
+
+TEST(BestScaleByGuess, LeavesWhatItCannotSearchForToOthers) {
+  const std::vector<float> levels{0, 1};
+  EXPECT_FALSE(best_scale_by_guess(std::vector<float>(4608, 0.0F), levels));
+  EXPECT_FALSE(best_scale_by_guess(std::vector<float>(100, 1.0F), levels));  // too few
+  constexpr float kMax = std::numeric_limits<float>::max();
+  EXPECT_FALSE(best_scale_by_guess(std::vector<float>(4608, kMax), levels));
+}
+
+TEST(BestScaleByGuess, IsThatOfWeightsThatAreAllEqual) {
+  EXPECT_EQ(best_scale_by_guess(std::vector<float>(4608, 1.0F), std::vector<float>{0, 1}), 1.0);
+}
+
+// The larger ones alone gain 16 each, and with the eight smaller ones to each (4 + 8)^2 / 9.
+TEST(BestScaleOfMany, PrefersTheLargerOfTwoEqual) {
+  std::vector<float> weights;
+  for (int i = 0; i < 500; ++i) {
+    weights.push_back(4.0F);
+    weights.insert(weights.end(), 8, -1.0F);
+  }
+  const std::vector<float> levels{0, 1};
+  EXPECT_EQ(best_scale_of_many(weights, levels), 4.0);
 }
 
 TEST(BestScaleOfMany, IsZeroForZeros) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "reference.h"
+#include "small_zoo.h"
 
 // The networks of the zoo, as floats and with projected weights, against the reference.
 
@@ -36,6 +37,23 @@ TEST_P(EverySet, RunsDeepNetworksAsTheReferenceDoes) {
     if (GetParam() != std::string("float")) graph = reference::quantized(graph, GetParam());
     reference::expect_agreement(graph, random);
   }
+}
+
+TEST(Zoo, RunsItsLargestNetworksAsTheReferenceDoes) {
+  Random random(4);
+  for (const std::string_view name : {"alexnet", "googlenet", "resnet34", "resnet50"}) {
+    SCOPED_TRACE(name);
+    const Graph graph = make_network(name, reference::small_zoo(name));
+    reference::expect_agreement(graph, random);
+    reference::expect_agreement(reference::quantized(graph, "ternary/channel"), random);
+  }
+}
+
+// Of the form for large images, whose pools keep a remainder at the border.
+TEST(Zoo, RunsGoogLeNetOnLargeImagesAsTheReferenceDoes) {
+  Random random(5);
+  const Graph graph = make_network("googlenet", {.input = {3, 64, 65}, .seed = 7});
+  reference::expect_agreement(reference::quantized(graph, "ternary/tensor"), random);
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo,

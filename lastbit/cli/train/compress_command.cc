@@ -18,6 +18,7 @@
 #include "lastbit/cli/train/compress_options.h"
 #include "lastbit/cli/train/compression.h"
 #include "lastbit/cli/train/jobs.h"
+#include "lastbit/cli/train/run_start.h"
 #include "lastbit/graph/onnx.h"
 
 namespace lastbit {
@@ -68,15 +69,20 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
     choice.run =
         cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method.name);
   }
+  if (auto result = finished_run(choice.run, line.config(), choice.checkpoint, choice.json)) {
+    return result;
+  }
   Compression compression(choice, *info);
   if (!choice.out.empty()) require_writable(choice.out);
-  RunFolder folder(choice.run, line.config(), choice.force);
+  std::optional<Checkpoint> from;
+  RunFolder folder = open_run(choice.run, line.config(), choice.force, choice.checkpoint, from);
+  Checkpoints checkpoints(folder, choice.checkpoint);
   const std::string out = choice.out.empty() ? folder.file("compressed.onnx").string() : choice.out;
   write_onnx(folder.file("reference.onnx"), compression.reference());
 
   const std::optional<Score> before = compression.test_score();
   if (before) std::cerr << "reference: test " << score_text(*before) << "\n";
-  compression.run(folder);
+  compression.run(folder, checkpoints, from ? &*from : nullptr);
   compression.settle();
   const std::optional<Score> after = compression.test_score();
 
@@ -93,6 +99,7 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
   result["training_seconds"] = compression.trained_for().seconds;
   result["epochs_trained"] = compression.trained_for().epochs;
   folder.write_result(result);
+  checkpoints.remove();
   return JobResult{.json = result,
                    .text = fmt::format("{}: {}, {:.1f} times smaller than {}{}",
                                        out,

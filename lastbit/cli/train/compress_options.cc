@@ -69,6 +69,7 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
                "Write decoding as plain nodes, for tools that know no ONNX functions");
   app.add_flag("--force", choice.force, "Write over a run that is there already");
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
+  add_checkpoint_options(app, choice.checkpoint);
   add_training_options(app, choice.training);
   app.add_option("--project-every",
                  choice.project_every,

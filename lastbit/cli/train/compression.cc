@@ -62,30 +62,36 @@ std::optional<Score> Compression::train_score() {
   return std::nullopt;
 }
 
-void Compression::run(RunFolder& folder) {
-  if (trainer_) {
-    add(run_with_progress(
-        *trainer_, choice_.training.trainer, data_->train.size(), "compress", folder));
-  } else {
+void Compression::run(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from) {
+  if (from != nullptr) trained_ = from->trained;
+  const bool finishing = from != nullptr && from->phase == "finish";
+  if (!trainer_) {
     const torch::NoGradGuard no_gradient;
     method_->begin(network_.constrained());
   }
-  if (info_.trains || choice_.finish_epochs > 0) finish(folder);
+  if (finishing) {
+    const torch::NoGradGuard no_gradient;
+    method_->load(kept_state(*from));
+  } else if (trainer_) {
+    if (from != nullptr) trainer_->load(from->state);
+    run_with_progress(*trainer_,
+                      choice_.training.trainer,
+                      data_->train.size(),
+                      "compress",
+                      folder,
+                      checkpoints,
+                      trained_);
+  }
+  if (info_.trains || choice_.finish_epochs > 0)
+    finish(folder, checkpoints, finishing ? from : nullptr);
   if (data_) log_skipped(*data_, folder);
 }
 
-void Compression::finish(RunFolder& folder) {
-  constexpr std::int64_t kStatisticsBatches = 200;
+void Compression::finish(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from) {
   settle();
-  const std::int64_t batches = reestimate_batch_norm(network_,
-                                                     data_->train,
-                                                     choice_.training.trainer.batch,
-                                                     kStatisticsBatches,
-                                                     choice_.training.trainer.seed);
-  if (batches > 0) {
-    std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
-  }
+  if (from == nullptr) estimate_batch_norm();
   if (choice_.finish_epochs == 0) return;
+  checkpoints.keep(method_->state());
   TrainerOptions options = choice_.training.trainer;
   options.epochs = choice_.finish_epochs;
   options.round = {};
@@ -96,13 +102,20 @@ void Compression::finish(RunFolder& folder) {
   options.seed += 1;
   auto fixed = make_fixed_codes(method_->deployed());
   Trainer finisher(network_, data_->train, data_->test, options, fixed.get());
-  add(run_with_progress(finisher, options, data_->train.size(), "finish", folder));
+  if (from != nullptr) finisher.load(from->state);
+  run_with_progress(
+      finisher, options, data_->train.size(), "finish", folder, checkpoints, trained_);
   method_ = std::move(fixed);
 }
 
-void Compression::add(const Trained& part) {
-  trained_.seconds += part.seconds;
-  trained_.epochs += part.epochs;
+void Compression::estimate_batch_norm() {
+  constexpr std::int64_t kBatches = 200;
+  const TrainerOptions& options = choice_.training.trainer;
+  const std::int64_t batches =
+      reestimate_batch_norm(network_, data_->train, options.batch, kBatches, options.seed);
+  if (batches > 0) {
+    std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
+  }
 }
 
 void Compression::settle() {

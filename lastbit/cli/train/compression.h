@@ -23,6 +23,7 @@ struct CompressChoice {
   bool inline_decode = false;
   DataChoice data;
   TrainingChoice training;
+  CheckpointChoice checkpoint;
   std::vector<std::string> codebooks = {"ternary"};
   std::vector<std::string> shares;
   MethodChoice method;
@@ -44,7 +45,8 @@ class Compression {
   /// The same on the training samples.
   std::optional<Score> train_score();
 
-  void run(RunFolder& folder);
+  /// @param from  where to go on; null for a run from its start.
+  void run(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from);
 
   /// Puts the low-bit weights into the network for good: from here on, what is evaluated is what is
   /// written.
@@ -59,8 +61,8 @@ class Compression {
 
  private:
   void open_data();
-  void finish(RunFolder& folder);
-  void add(const Trained& part);
+  void finish(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from);
+  void estimate_batch_norm();
 
   CompressChoice& choice_;
   const MethodInfo& info_;

@@ -61,10 +61,16 @@ std::optional<nlohmann::json> JobRunner::finished(const Job& job) const {
                        "or --force to run again"));
 }
 
-// Without job.json what lies in a folder is half a run, which may be written over.
+// Without job.json what lies in a folder is half a run. It goes on where it was started with the
+// same arguments, and is written over where not.
 std::vector<std::string> JobRunner::words(const Job& job) const {
+  const std::filesystem::path started = file(job.folder) / "started.json";
+  const nlohmann::json arguments(job.arguments);
+  const bool goes_on = !options_.force && read_json(started) == arguments;
+  if (!goes_on) write_file(started, json_line(arguments));
   std::vector<std::string> result = job.arguments;
-  result.insert(result.end(), {"--run", file(job.folder).string(), "--force"});
+  result.insert(result.end(),
+                {"--run", file(job.folder).string(), goes_on ? "--resume" : "--force"});
   return result;
 }
 

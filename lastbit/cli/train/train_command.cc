@@ -16,6 +16,7 @@
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/train/jobs.h"
+#include "lastbit/cli/train/run_start.h"
 #include "lastbit/cli/train/training.h"
 #include "lastbit/graph/onnx.h"
 
@@ -31,6 +32,7 @@ struct TrainChoice {
   DataChoice data;
   ZooOptions network;
   TrainingChoice training;
+  CheckpointChoice checkpoint;
 };
 
 bool is_file(const std::string& model) { return model.ends_with(".onnx"); }
@@ -80,6 +82,7 @@ void add_options(CLI::App& app, TrainChoice& choice) {
   app.add_option("--out", choice.out, "Where to write the model (default RUN/reference.onnx)")
       ->type_name("FILE.onnx");
   app.add_flag("--force", choice.force, "Write over a run that is there already");
+  add_checkpoint_options(app, choice.checkpoint);
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
   add_training_options(app, choice.training);
   add_network_options(app, choice.network);
@@ -101,6 +104,9 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                      "-",
                      std::filesystem::path(choice.data.name).stem().string());
   }
+  if (auto result = finished_run(choice.run, line.config(), choice.checkpoint, choice.json)) {
+    return result;
+  }
   const Dataset data = open(choice.data);
   const Graph graph = starting_graph(choice, line.app(), data);
   Network network(graph, {}, device_of(choice.training));
@@ -111,7 +117,8 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   Trainer trainer(network, train, test, choice.training.trainer);
 
   if (!choice.out.empty()) require_writable(choice.out);
-  RunFolder folder(choice.run, line.config(), choice.force);
+  std::optional<Checkpoint> from;
+  RunFolder folder = open_run(choice.run, line.config(), choice.force, choice.checkpoint, from);
   const std::string out = choice.out.empty() ? folder.file("reference.onnx").string() : choice.out;
   std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test\n",
                            choice.model,
@@ -119,8 +126,14 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                            data.name,
                            train.size(),
                            test.size());
-  const double seconds =
-      run_with_progress(trainer, choice.training.trainer, train.size(), "train", folder).seconds;
+  Checkpoints checkpoints(folder, choice.checkpoint);
+  Trained trained;
+  if (from) {
+    trained = from->trained;
+    trainer.load(from->state);
+  }
+  run_with_progress(
+      trainer, choice.training.trainer, train.size(), "train", folder, checkpoints, trained);
 
   write_onnx(out, network.exported());
   const Score score = evaluate(network, test);
@@ -129,10 +142,11 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                                          {"train", score_json(evaluate(network, train))},
                                          {"seed", choice.training.trainer.seed},
                                          {"epochs", choice.training.trainer.epochs},
-                                         {"training_seconds", seconds},
+                                         {"training_seconds", trained.seconds},
                                          {"bytes", std::filesystem::file_size(out)}};
   folder.write_result(result);
   log_skipped(parts, folder);
+  checkpoints.remove();
   return JobResult{
       .json = result,
       .text = fmt::format("{}: test {}, {}",

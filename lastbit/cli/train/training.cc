@@ -141,14 +141,20 @@ void log_skipped(const BothParts& data, RunFolder& folder) {
   if (!skipped.empty()) folder.log({{"phase", "data"}, {"skipped", skipped}});
 }
 
-Trained run_with_progress(Trainer& trainer,
-                          const TrainerOptions& options,
-                          std::int64_t train_samples,
-                          const std::string& phase,
-                          RunFolder& folder) {
-  ProgressBar bar(options.epochs * train_samples, "images");
-  Trained result;
+void run_with_progress(Trainer& trainer,
+                       const TrainerOptions& options,
+                       std::int64_t train_samples,
+                       const std::string& phase,
+                       RunFolder& folder,
+                       Checkpoints& checkpoints,
+                       Trained& trained) {
+  ProgressBar bar(options.epochs * train_samples, "images", trainer.samples_done());
   Observer observer;
+  observer.between_steps = [&] {
+    if (!checkpoints.due()) return;
+    checkpoints.save(phase, trained, trainer.state());
+    if (interrupted()) bar.line(cat("saved; --resume goes on with ", folder.path().string()));
+  };
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
     bar.update(report.at.epoch * train_samples + report.samples,
@@ -175,8 +181,8 @@ Trained run_with_progress(Trainer& trainer,
         static_cast<double>(train_samples) / report.seconds,
         waited_text(report)));
     folder.log(entry_of(report, phase));
-    result.seconds += report.seconds;
-    ++result.epochs;
+    trained.seconds += report.seconds;
+    ++trained.epochs;
     if (report.feasible) {
       bar.line(fmt::format("{}: the weights are feasible, the run ends here", phase));
     }
@@ -185,7 +191,6 @@ Trained run_with_progress(Trainer& trainer,
     if (!report.residuals.layers.empty()) folder.log(entry_of(report, phase));
   };
   trainer.run(observer);
-  return result;
 }
 
 std::string score_text(const Score& score) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "lastbit/cli/run_folder.h"
+#include "lastbit/cli/train/checkpoint.h"
 #include "lastbit/train/trainer.h"
 
 namespace lastbit {
@@ -39,22 +40,19 @@ BothParts batches_of(const Dataset& data, const Network& network, const Training
 /// Reports and logs the damaged samples that were skipped, where there were some.
 void log_skipped(const BothParts& data, RunFolder& folder);
 
-/// What a run took.
-struct Trained {
-  double seconds = 0.0;  ///< of training, without the tests
-  std::int64_t epochs = 0;
-};
-
 /// Runs the loop with a progress bar, a line and a log entry an epoch.
 ///
 /// A method adds a log entry a round.
 ///
-/// @param phase  name of this part of the run in the log, as "compress".
-Trained run_with_progress(Trainer& trainer,
-                          const TrainerOptions& options,
-                          std::int64_t train_samples,
-                          const std::string& phase,
-                          RunFolder& folder);
+/// @param phase    name of this part of the run in the log, as "compress".
+/// @param trained  what was done before; this part is added.
+void run_with_progress(Trainer& trainer,
+                       const TrainerOptions& options,
+                       std::int64_t train_samples,
+                       const std::string& phase,
+                       RunFolder& folder,
+                       Checkpoints& checkpoints,
+                       Trained& trained);
 
 /// "error 0.93%, loss 0.0312"
 std::string score_text(const Score& score);

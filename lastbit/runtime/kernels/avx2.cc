@@ -45,8 +45,14 @@ inline Vec round_even(Vec x) noexcept {
   return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
-  const auto all = reinterpret_cast<__m256i>(v);
+inline Vec load_bytes(const std::uint8_t* from) noexcept {
+  std::int64_t bytes;
+  __builtin_memcpy(&bytes, from, sizeof(bytes));
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes)));
+}
+
+inline void store_nearest(std::uint8_t* to, Vec v) noexcept {
+  const __m256i all = _mm256_cvttps_epi32(round_even(lesser(v, splat(255.0F))));
   const __m128i words =
       _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
   const __m128i bytes = _mm_packus_epi16(words, words);
@@ -106,6 +112,7 @@ const KernelSet& avx2_kernels() noexcept {
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,
+      .filter_bytes = filter_bytes,
       .largest = largest,
       .range = range,
       .quantize = quantize,

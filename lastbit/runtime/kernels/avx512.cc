@@ -46,8 +46,16 @@ inline Vec round_even(Vec x) noexcept {
   return _mm512_maskz_roundscale_ps(kAll, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
-  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(kAll, reinterpret_cast<__m512i>(v));
+inline Vec load_bytes(const std::uint8_t* from) noexcept {
+  __m128i bytes;
+  __builtin_memcpy(&bytes, from, sizeof(bytes));
+  return _mm512_maskz_cvtepi32_ps(kAll, _mm512_maskz_cvtepu8_epi32(kAll, bytes));
+}
+
+inline void store_nearest(std::uint8_t* to, Vec v) noexcept {
+  const __m512i nearest =
+      _mm512_maskz_cvt_roundps_epi32(kAll, v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m128i bytes = _mm512_maskz_cvtusepi32_epi8(kAll, nearest);
   __builtin_memcpy(to, &bytes, sizeof(bytes));
 }
 
@@ -105,6 +113,7 @@ const KernelSet& avx512_kernels() noexcept {
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,
+      .filter_bytes = filter_bytes,
       .largest = largest,
       .range = range,
       .quantize = quantize,

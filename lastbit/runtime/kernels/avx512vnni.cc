@@ -85,35 +85,37 @@ inline void tile_sums(const Tile<std::uint8_t>& tile,
 }
 
 template <int Bits, std::size_t Width>
-inline void tile_rows(const Tile<std::uint8_t>& tile,
-                      const WeightBlock& weights,
-                      std::int32_t* out) noexcept {
-  // Bytes are rare, and convolutions are cut into tiles of 8 rows and 7.
-  if (Bits == 8 && tile.count < kTileRows - 1) {
-    for (std::size_t r = 0; r < tile.count; ++r) {
-      tile_sums<Bits, 1, Width>(
-          {tile.rows + r, 1, tile.offsets, tile.groups}, weights, out + r * Width * kWordOutputs);
-    }
-    return;
-  }
-  constexpr bool kAll = Bits < 8;
+void tile_rows(const Tile<std::uint8_t>& tile,
+               const WeightBlock& weights,
+               std::int32_t* out) noexcept {
   switch (tile.count) {
     case 1:
       return tile_sums<Bits, 1, Width>(tile, weights, out);
-    case 2:
-      return tile_sums < Bits, kAll ? 2 : 1, Width > (tile, weights, out);
-    case 3:
-      return tile_sums < Bits, kAll ? 3 : 1, Width > (tile, weights, out);
-    case 4:
-      return tile_sums < Bits, kAll ? 4 : 1, Width > (tile, weights, out);
-    case 5:
-      return tile_sums < Bits, kAll ? 5 : 1, Width > (tile, weights, out);
-    case 6:
-      return tile_sums < Bits, kAll ? 6 : 1, Width > (tile, weights, out);
     case 7:
       return tile_sums<Bits, 7, Width>(tile, weights, out);
-    default:
+    case 8:
       return tile_sums<Bits, 8, Width>(tile, weights, out);
+    default:
+      break;
+  }
+  if constexpr (Bits < 8) {
+    if (tile.count == 2) return tile_sums<Bits, 2, Width>(tile, weights, out);
+    if (tile.count == 4) return tile_sums<Bits, 4, Width>(tile, weights, out);
+  }
+  if constexpr (Bits < 4 && Width == 2) {
+    if (tile.count == 3) return tile_sums<Bits, 3, Width>(tile, weights, out);
+    if (tile.count == 5) return tile_sums<Bits, 5, Width>(tile, weights, out);
+    if (tile.count == 6) return tile_sums<Bits, 6, Width>(tile, weights, out);
+  }
+  // The others are rare, for convolutions are cut into tiles of 8 rows and 7, and not worth code of
+  // their own.
+  for (std::size_t row = 0; row < tile.count;) {
+    const std::size_t left = tile.count - row;
+    const std::size_t rows = Bits == 8 ? 1 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    tile_rows<Bits, Width>({tile.rows + row, rows, tile.offsets, tile.groups},
+                           weights,
+                           out + row * Width * kWordOutputs);
+    row += rows;
   }
 }
 

@@ -45,9 +45,16 @@ inline Vec round_even(Vec x) noexcept {
   return ((x > -large) & (x < large)) ? rounded : x;
 }
 
-inline void store_bytes(std::uint8_t* to, IntVec v) noexcept {
+inline Vec load_bytes(const std::uint8_t* from) noexcept {
+  const IntVec integers = {from[0], from[1], from[2], from[3]};
+  return __builtin_convertvector(integers, Vec);
+}
+
+inline void store_nearest(std::uint8_t* to, Vec v) noexcept {
+  const Vec rounded = round_even(lesser(v, splat(255.0F)));
+  const auto bytes = __builtin_convertvector(rounded, IntVec);
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<std::uint8_t>(v[i]);
+  for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<std::uint8_t>(bytes[i]);
 }
 
 template <int Bits>
@@ -145,6 +152,7 @@ const KernelSet& baseline_kernels() noexcept {
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
       .filter = filter,
+      .filter_bytes = filter_bytes,
       .largest = largest,
       .range = range,
       .quantize = quantize,

@@ -1,51 +1,85 @@
 // The part of product_body.h, which includes it, that comes before and after the products.
 
-inline Vec sums_at(const float* sums, const std::int32_t*, std::size_t count) noexcept {
-  return count == kLanes ? load(sums) : load_part(sums, count);
-}
-
-inline Vec sums_at(const std::int32_t* sums,
-                   const std::int32_t* offsets,
-                   std::size_t count) noexcept {
-  IntVec a = {};
-  IntVec b = {};
-  if (count == kLanes) {
-    __builtin_memcpy(&a, sums, sizeof(a));
-    __builtin_memcpy(&b, offsets, sizeof(b));
-  } else {
-    a = load_part(sums, count);
-    b = load_part(offsets, count);
-  }
-  return __builtin_convertvector(a - b, Vec);
-}
-
 inline Vec load_lanes(const float* from, std::size_t count) noexcept {
   return count == kLanes ? load(from) : load_part(from, count);
+}
+
+inline Vec load_lanes(const std::uint8_t* from, std::size_t count) noexcept {
+  if (count == kLanes) return load_bytes(from);
+  std::uint8_t part[kLanes] = {};
+#pragma GCC unroll 1
+  for (std::size_t i = 0; i < count; ++i) part[i] = from[i];
+  return load_bytes(part);
+}
+
+inline IntVec load_integers(const std::int32_t* from, std::size_t count) noexcept {
+  if (count < kLanes) return load_part(from, count);
+  IntVec v;
+  __builtin_memcpy(&v, from, sizeof(v));
+  return v;
 }
 
 inline void store_lanes(float* to, Vec v, std::size_t count) noexcept {
   count == kLanes ? store(to, v) : store_part(to, v, count);
 }
 
+inline void store_nearest(std::uint8_t* to, Vec v, std::size_t count) noexcept {
+  if (count == kLanes) return store_nearest(to, v);
+  std::uint8_t part[kLanes];
+  store_nearest(part, v);
+#pragma GCC unroll 1
+  for (std::size_t i = 0; i < count; ++i) to[i] = part[i];
+}
+
+// Sums as they come, and less what is the same for all results.
+struct FloatSums {
+  const float* sums;
+  Vec offset(std::size_t, std::size_t) const noexcept { return Vec{}; }
+  Vec get(std::size_t at, std::size_t count, Vec) const noexcept {
+    return load_lanes(sums + at, count);
+  }
+};
+
+struct IntegerSums {
+  const std::int32_t* sums;
+  const std::int32_t* offsets;
+  IntVec offset(std::size_t o, std::size_t count) const noexcept {
+    return offsets == nullptr ? IntVec{} : load_integers(offsets + o, count);
+  }
+  Vec get(std::size_t at, std::size_t count, IntVec offset) const noexcept {
+    return __builtin_convertvector(load_integers(sums + at, count) - offset, Vec);
+  }
+};
+
 // One vector of outputs, `count` lanes of it, for all results. Callers give a constant where it is
-// kLanes, which leaves no question in the loop.
-template <typename Sum, typename Function>
-[[gnu::always_inline]] inline void finish_column(const Sum* sums,
-                                                 const std::int32_t* offsets,
+// kLanes, which leaves no question in the loop. What is given by value need not be read again after
+// each store.
+template <typename Sums>
+[[gnu::always_inline]] inline void finish_column(Sums sums,
                                                  float input_scale,
-                                                 const Finish& finish,
+                                                 Finish finish,
                                                  std::size_t o,
                                                  std::size_t count,
-                                                 Function function) noexcept {
+                                                 ClipOf bounds) noexcept {
   const Vec scale = splat(input_scale) * load_lanes(finish.scale + o, count);
   const Vec bias = load_lanes(finish.bias + o, count);
-  for (std::size_t r = 0; r < finish.count; ++r) {
-    const Vec sum = sums_at(
-        sums + r * finish.sums_stride + o, offsets == nullptr ? nullptr : offsets + o, count);
-    Vec value = multiply_add(scale, sum, bias);
-    const std::size_t at = r * finish.stride + o;
-    if (finish.residual != nullptr) value += load_lanes(finish.residual + at, count);
-    store_lanes(finish.out + at, function(value), count);
+  const auto offset = sums.offset(o, count);
+  const auto value = [&](std::size_t r) {
+    return multiply_add(scale, sums.get(r * finish.sums_stride + o, count, offset), bias);
+  };
+  if (finish.bytes != nullptr) {
+    for (std::size_t r = 0; r < finish.count; ++r) {
+      // At most 255 by itself.
+      const Vec bounded = greater(splat(bounds.least), value(r));
+      store_nearest(finish.bytes + r * finish.stride + o, bounded, count);
+    }
+  } else {
+    for (std::size_t r = 0; r < finish.count; ++r) {
+      const std::size_t at = r * finish.stride + o;
+      Vec sum = value(r);
+      if (finish.residual != nullptr) sum += load_lanes(finish.residual + at, count);
+      store_lanes(finish.out + at, bounds(sum), count);
+    }
   }
 }
 
@@ -77,84 +111,46 @@ inline void activate_rest(const Finish& finish) noexcept {
   }
 }
 
-template <typename Sum>
-inline void finish_all(const Sum* sums,
-                       const std::int32_t* offsets,
-                       float input_scale,
-                       const Finish& finish) noexcept {
+// Outputs that fill no vector: rare, and small rather than fast.
+template <typename Sums>
+[[gnu::noinline, gnu::cold]] void finish_rest(
+    Sums sums, float input_scale, const Finish& finish, std::size_t o, ClipOf bounds) noexcept {
+  finish_column(sums, input_scale, finish, o, finish.outputs - o, bounds);
+}
+
+template <typename Sums>
+inline void finish_all(Sums sums, float input_scale, const Finish& finish) noexcept {
   const ClipOf bounds = bounds_of(finish.activation);
-  for_vectors(finish.outputs, [&](std::size_t o, std::size_t count) {
-    finish_column(sums, offsets, input_scale, finish, o, count, bounds);
-  });
+  std::size_t o = 0;
+  for (; o + kLanes <= finish.outputs; o += kLanes) {
+    finish_column(sums, input_scale, finish, o, kLanes, bounds);
+  }
+  if (o < finish.outputs) finish_rest(sums, input_scale, finish, o, bounds);
   activate_rest(finish);
 }
 
 inline void finish_float(const float* sums, const Finish& finish) noexcept {
-  finish_all(sums, nullptr, 1.0F, finish);
+  finish_all(FloatSums{sums}, 1.0F, finish);
 }
 
 inline void finish_int8(const std::int32_t* sums,
                         const std::int32_t* offsets,
                         float input_scale,
                         const Finish& finish) noexcept {
-  finish_all(sums, offsets, input_scale, finish);
+  finish_all(IntegerSums{sums, offsets}, input_scale, finish);
 }
 
-// Results that share each load of a weight.
-constexpr std::size_t kFilterResults = 4;
+#include "lastbit/runtime/kernels/filter_body.h"
 
-// One vector of channels of Results results.
-template <std::size_t Results, typename Function>
-[[gnu::always_inline]] inline void filter_vector(const ChannelFilter& filter,
-                                                 const Finish& finish,
-                                                 std::size_t r,
-                                                 std::size_t c,
-                                                 std::size_t count,
-                                                 Function function) noexcept {
-  Vec sums[Results] = {};
-  for (std::size_t t = 0; t < filter.taps; ++t) {
-    const Vec w = load_lanes(filter.weights[t] + c, count);
-    const float* const x = filter.inputs[t] + r * filter.step + c;
-#pragma GCC unroll 4
-    for (std::size_t i = 0; i < Results; ++i) {
-      sums[i] = multiply_add(w, load_lanes(x + i * filter.step, count), sums[i]);
-    }
-  }
-  const Vec bias = load_lanes(finish.bias + c, count);
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < Results; ++i) {
-    Vec value = sums[i] + bias;
-    const std::size_t at = (r + i) * finish.stride + c;
-    if (finish.residual != nullptr) value += load_lanes(finish.residual + at, count);
-    store_lanes(finish.out + at, function(value), count);
-  }
-}
-
-inline void filter(const ChannelFilter& filter, const Finish& finish) noexcept {
-  const ClipOf bounds = bounds_of(finish.activation);
-  std::size_t r = 0;
-  for (; r + kFilterResults <= finish.count; r += kFilterResults) {
-    for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
-      filter_vector<kFilterResults>(filter, finish, r, c, count, bounds);
-    });
-  }
-  for (; r < finish.count; ++r) {
-    for_vectors(finish.outputs, [&](std::size_t c, std::size_t count) {
-      filter_vector<1>(filter, finish, r, c, count, bounds);
-    });
-  }
-  activate_rest(finish);
-}
-
-inline void largest(const ChannelFilter& filter,
+inline void largest(const ChannelWindow& window,
                     std::size_t results,
                     std::size_t channels,
                     float* out) noexcept {
   for (std::size_t r = 0; r < results; ++r) {
     for_vectors(channels, [&](std::size_t c, std::size_t count) {
-      Vec most = load_lanes(filter.inputs[0] + r * filter.step + c, count);
-      for (std::size_t t = 1; t < filter.taps; ++t) {
-        most = greater(load_lanes(filter.inputs[t] + r * filter.step + c, count), most);
+      Vec most = load_lanes(window.inputs[0] + r * window.step + c, count);
+      for (std::size_t t = 1; t < window.taps; ++t) {
+        most = greater(load_lanes(window.inputs[t] + r * window.step + c, count), most);
       }
       store_lanes(out + r * channels + c, most, count);
     });
@@ -201,23 +197,15 @@ inline Range range(const float* values, std::size_t count) noexcept {
   return result;
 }
 
-inline IntVec integers(Vec x, Vec inverse, Vec zero) noexcept {
-  const Vec rounded = round_even(x * inverse) + zero;
-  return __builtin_convertvector(lesser(greater(rounded, Vec{}), splat(255.0F)), IntVec);
-}
-
 inline void quantize(const float* values,
                      std::size_t count,
                      Quantization quantization,
                      std::uint8_t* out) noexcept {
   const Vec inverse = splat(quantization.inverse);
   const Vec zero = splat(static_cast<float>(quantization.zero));
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    store_bytes(out + i, integers(load(values + i), inverse, zero));
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const std::size_t part = count - i < kLanes ? count - i : kLanes;
+    const Vec x = part == kLanes ? load(values + i) : load_part(values + i, part);
+    store_nearest(out + i, greater(round_even(x * inverse) + zero, Vec{}), part);
   }
-  if (i == count) return;
-  std::uint8_t last[kLanes];
-  store_bytes(last, integers(load_part(values + i, count - i), inverse, zero));
-  __builtin_memcpy(out + i, last, count - i);
 }

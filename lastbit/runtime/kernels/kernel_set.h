@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "lastbit/runtime/kernels/byte_lookup.h"
 #include "lastbit/runtime/kernels/lookup.h"
 #include "lastbit/runtime/kernels/product.h"
 
@@ -70,23 +71,42 @@ struct KernelSet {
                          const std::uint8_t* words,
                          float* out) noexcept = nullptr;
 
+  /// Makes tables for `look_up_bytes`. Null, as that then, in sets that are faster with products.
+  void (*make_byte_tables)(const ByteTableRequest& request) noexcept = nullptr;
+
+  /// out[r * stride + o] += twice what the subset (o, k) of a block is in the table that begins at
+  /// rows[r] + offsets[k], summed over k, exactly but for multiples of 2^32.
+  /// @param tile  up to kByteRows rows; `groups` counts tables, whole turns and kMostTurns at most.
+  /// @param words  of the turns of one block, [turn][kTurnWords][kByteWords], aligned: the bits of
+  /// an output's lane of the kTurnWords rows, joined, are its subsets, the first in the lowest.
+  /// @param starts  what the sums of a row start from, (rows); null: what is in `out`.
+  void (*look_up_bytes)(const Tile<std::uint16_t>& tile,
+                        const std::uint8_t* words,
+                        const std::int32_t* starts,
+                        std::size_t stride,
+                        std::int32_t* out) noexcept = nullptr;
+
   /// `finish` with sums of floats, which may lie where `out` lies.
   void (*finish_float)(const float* sums, const Finish& finish) noexcept;
 
   /// `finish` where sum = sums - offsets[o], and scale is input_scale * scale[o].
-  /// @param offsets  (outputs)
+  /// @param offsets  (outputs); null for zeros.
   void (*finish_int8)(const std::int32_t* sums,
                       const std::int32_t* offsets,
                       float input_scale,
                       const Finish& finish) noexcept;
 
   /// out[r * stride + c] = activation(sum + bias[c] + residual[r * stride + c]) for `count` results
-  /// and `outputs` channels, of which there may be any number. The scale is not read.
-  void (*filter)(const ChannelFilter& filter, const Finish& finish) noexcept;
+  /// and `outputs` channels, of which there may be any number. The scale is not read, and the
+  /// residual may not be `out`.
+  void (*filter)(const ChannelFilter<float>& filter, const Finish& finish) noexcept;
 
-  /// out[r * channels + c] = the largest of filter.inputs[t][r * step + c] over the taps, of which
-  /// there is one at least; weights are not read. What is not a number may be left out.
-  void (*largest)(const ChannelFilter& filter,
+  /// The same of bytes, which stand for 0 to 255.
+  void (*filter_bytes)(const ChannelFilter<std::uint8_t>& filter, const Finish& finish) noexcept;
+
+  /// out[r * channels + c] = the largest of window.inputs[t][r * step + c] over the taps, of which
+  /// there is one at least. What is not a number may be left out.
+  void (*largest)(const ChannelWindow& window,
                   std::size_t count,
                   std::size_t channels,
                   float* out) noexcept;

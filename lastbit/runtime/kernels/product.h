@@ -65,6 +65,9 @@ struct Tile {
 
 /// What becomes of the sums of a tile, [count][sums_stride]:
 /// out[r * stride + o] = activation(scale[o] * sum + bias[o] + residual[r * stride + o]).
+///
+/// Where `bytes` is there, the results are written to it instead of to `out`, as the nearest
+/// integers, ties to the even. The activation is then a Clip from 0 or above to 255.
 struct Finish {
   std::size_t count = 0;
   std::size_t outputs = 0;
@@ -75,13 +78,25 @@ struct Finish {
   std::size_t stride = 0;           ///< Floats between two results of `out` and `residual`.
   Activation activation = {};
   float* out = nullptr;
+  std::uint8_t* bytes = nullptr;
 };
 
 /// Filters of one channel each, over a run of results: the sum of result r and channel c is that of
-/// inputs[t][r * step + c] * weights[t][c] over the taps t, in order.
+/// pixels[y * row + r * step + x][c] * weights[(y * width + x) * channels + c] over the taps, y
+/// before x. With a step of 1 neighbouring results share pixels.
+template <typename Input>
 struct ChannelFilter {
-  const float* const* inputs;   ///< (taps)
-  const float* const* weights;  ///< (taps)
+  const Input* const* pixels;  ///< (height, row): where the channels of each pixel begin
+  std::size_t row;
+  std::size_t step;
+  const float* weights;  ///< (height, width, channels)
+  std::size_t height;
+  std::size_t width;
+};
+
+/// Windows over a run of results: tap t of result r and channel c is inputs[t][r * step + c].
+struct ChannelWindow {
+  const float* const* inputs;  ///< (taps)
   std::size_t taps;
   std::size_t step;  ///< Floats between the inputs of two results.
 };

@@ -11,7 +11,10 @@
 //   multiply_add                  a * b + c, said outright, since compilers fuse some products and
 //                                 not others, and bits must not depend on the tile;
 //   lesser, greater               the second argument where either is not a number;
-//   round_even, store_bytes, splat;
+//   round_even                    to the nearest integer, ties to the even;
+//   load_bytes, store_nearest     kLanes bytes: their values, and those nearest to values of 0 or
+//                                 more, of which those beyond 255 become 255;
+//   splat;
 //   Table<Bits>, look_up          the levels of codes: `look_up` reads the lowest Bits of a lane.
 //
 // Nothing of the standard library is called here: a function of its headers compiled under these

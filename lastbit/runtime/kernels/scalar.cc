@@ -130,7 +130,12 @@ void finish_one(float sum, float scale, const Finish& finish, std::size_t r, std
   const std::size_t at = r * finish.stride + o;
   float value = scale * sum + finish.bias[o];
   if (finish.residual != nullptr) value += finish.residual[at];
-  finish.out[at] = apply(finish.activation, value);
+  value = apply(finish.activation, value);
+  if (finish.bytes == nullptr) {
+    finish.out[at] = value;
+  } else {
+    finish.bytes[at] = static_cast<std::uint8_t>(std::nearbyint(value));
+  }
 }
 
 void finish_float(const float* sums, const Finish& finish) noexcept {
@@ -147,33 +152,39 @@ void finish_int8(const std::int32_t* sums,
                  const Finish& finish) noexcept {
   for (std::size_t r = 0; r < finish.count; ++r) {
     for (std::size_t o = 0; o < finish.outputs; ++o) {
-      const auto sum = static_cast<float>(sums[r * finish.sums_stride + o] - offsets[o]);
+      const std::int32_t offset = offsets == nullptr ? 0 : offsets[o];
+      const auto sum = static_cast<float>(sums[r * finish.sums_stride + o] - offset);
       finish_one(sum, input_scale * finish.scale[o], finish, r, o);
     }
   }
 }
 
-void filter(const ChannelFilter& filter, const Finish& finish) noexcept {
+template <typename Input>
+void filter(const ChannelFilter<Input>& filter, const Finish& finish) noexcept {
   for (std::size_t r = 0; r < finish.count; ++r) {
     for (std::size_t c = 0; c < finish.outputs; ++c) {
       float sum = 0.0F;
-      for (std::size_t t = 0; t < filter.taps; ++t) {
-        sum += filter.weights[t][c] * filter.inputs[t][r * filter.step + c];
+      for (std::size_t y = 0; y < filter.height; ++y) {
+        for (std::size_t x = 0; x < filter.width; ++x) {
+          const float weight = filter.weights[(y * filter.width + x) * finish.outputs + c];
+          const Input* pixel = filter.pixels[y * filter.row + r * filter.step + x];
+          sum += weight * static_cast<float>(pixel[c]);
+        }
       }
       finish_one(sum, 1.0F, finish, r, c);
     }
   }
 }
 
-void largest(const ChannelFilter& filter,
+void largest(const ChannelWindow& window,
              std::size_t count,
              std::size_t channels,
              float* out) noexcept {
   for (std::size_t r = 0; r < count; ++r) {
     for (std::size_t c = 0; c < channels; ++c) {
-      float most = filter.inputs[0][r * filter.step + c];
-      for (std::size_t t = 1; t < filter.taps; ++t) {
-        const float x = filter.inputs[t][r * filter.step + c];
+      float most = window.inputs[0][r * window.step + c];
+      for (std::size_t t = 1; t < window.taps; ++t) {
+        const float x = window.inputs[t][r * window.step + c];
         most = x > most ? x : most;
       }
       out[r * channels + c] = most;
@@ -214,7 +225,8 @@ const KernelSet& scalar_kernels() noexcept {
       .vector_float = vector_float,
       .finish_float = finish_float,
       .finish_int8 = finish_int8,
-      .filter = filter,
+      .filter = filter<float>,
+      .filter_bytes = filter<std::uint8_t>,
       .largest = largest,
       .range = range,
       .quantize = quantize,

@@ -33,6 +33,8 @@ const KernelSet& avx2_kernels() noexcept;
 const KernelSet& avx512_kernels() noexcept;
 /// The same with VNNI.
 const KernelSet& avx512vnni_kernels() noexcept;
+/// The same with VBMI2, where vpermi2w is one operation: binary weights by lookup.
+const KernelSet& avx512vbmi2_kernels() noexcept;
 
 // Parts of sets, each in a file of its own.
 TileInt8 avx2_tile_int8;

@@ -51,10 +51,7 @@ struct ReluOf {
 struct ClipOf {
   float least;
   float most;
-  Vec operator()(Vec x) const noexcept {
-    const Vec low = x < least ? splat(least) : x;
-    return low > most ? splat(most) : low;
-  }
+  Vec operator()(Vec x) const noexcept { return lesser(splat(most), greater(splat(least), x)); }
 };
 
 struct LeakyReluOf {

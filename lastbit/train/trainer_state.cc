@@ -1,0 +1,153 @@
+#include <ATen/Context.h>
+
+#include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/train/trainer.h"
+
+// What a Trainer saves, and how it goes on. The order of samples is a pure function of seed and
+// epoch.
+
+namespace lastbit {
+namespace {
+
+using State = std::map<std::string, torch::Tensor>;
+
+torch::Tensor integers(const std::vector<std::int64_t>& values) {
+  return torch::tensor(values, torch::kInt64);
+}
+
+// A list, although torch::tensor of one number in braces would be one.
+torch::Tensor reals(const std::vector<double>& values) {
+  return torch::tensor(values, torch::kFloat64);
+}
+
+const torch::Tensor& part(const State& state,
+                          const std::string& name,
+                          torch::ScalarType type,
+                          std::int64_t size) {
+  const auto found = state.find(name);
+  if (found == state.end() || found->second.scalar_type() != type ||
+      (size >= 0 && found->second.numel() != size)) {
+    throw FormatError(
+        cat("[train] the state of the run has no '", name, "', or one of another kind"));
+  }
+  return found->second;
+}
+
+void add(State& state, const std::string& prefix, const State& part) {
+  for (const auto& [name, tensor] : part) {
+    state[prefix + name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
+  }
+}
+
+State below(const State& state, const std::string& prefix) {
+  State result;
+  for (auto at = state.lower_bound(prefix); at != state.end() && at->first.starts_with(prefix);
+       ++at) {
+    result[at->first.substr(prefix.size())] = at->second;
+  }
+  return result;
+}
+
+at::Generator generator_of(torch::Device device) {
+  return at::globalContext().defaultGenerator(device);
+}
+
+torch::Tensor random_state(torch::Device device) {
+  at::Generator generator = generator_of(device);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  return generator.get_state();
+}
+
+void set_random_state(torch::Device device, const torch::Tensor& state) {
+  at::Generator generator = generator_of(device);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_state(state);
+}
+
+}  // namespace
+
+State Trainer::state() const {
+  const torch::NoGradGuard no_gradient;
+  State result;
+  add(result, "network.", network_.state());
+  add(result, "optimizer.", optimizer_->state());
+  if (method_ != nullptr) add(result, "method.", method_->state());
+  // Those of the run first, by which another run's state is known.
+  result["place"] = integers({train_.size(),
+                              options_.batch,
+                              at_.total_steps,
+                              at_.total_rounds,
+                              at_.step,
+                              at_.epoch,
+                              at_.round,
+                              samples_,
+                              feasible_ ? 1 : 0});
+  result["sums"] = reals({loss_sum_.item<double>(), seconds_, at_.learning_rate, at_.step_size});
+  result["misses"] = integers({miss_sum_.item<std::int64_t>()});
+  if (residuals_) {
+    result["residuals"] =
+        reals({residuals_->primal, residuals_->dual, residuals_->flipped, residuals_->penalty});
+  }
+  result["random.cpu"] = random_state(torch::kCPU);
+  if (network_.device().is_cuda()) result["random.cuda"] = random_state(network_.device());
+  return result;
+}
+
+void Trainer::load(const State& state) {
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor place = part(state, "place", torch::kInt64, 9);
+  const auto* const at = place.data_ptr<std::int64_t>();
+  const bool same_run = at[0] == train_.size() && at[1] == options_.batch &&
+                        at[2] == at_.total_steps && at[3] == at_.total_rounds;
+  const bool within = at[4] >= 0 && at[4] <= at[2] && at[5] >= 0 && at[5] < options_.epochs &&
+                      at[6] >= 0 && at[7] >= 0 && at[7] <= at[0];
+  if (!same_run || !within) {
+    throw FormatError(cat("[train] the state is of another run: ",
+                          at[0],
+                          " samples in batches of ",
+                          at[1],
+                          ", ",
+                          at[2],
+                          " steps and ",
+                          at[3],
+                          " rounds, this one has ",
+                          train_.size(),
+                          ", ",
+                          options_.batch,
+                          ", ",
+                          at_.total_steps,
+                          " and ",
+                          at_.total_rounds));
+  }
+  network_.load(below(state, "network."));
+  optimizer_->load(below(state, "optimizer."));
+  if (method_ != nullptr) method_->load(below(state, "method."));
+  start_epoch(at[5]);
+  at_.step = at[4];
+  at_.round = at[6];
+  at_.round_steps = rounds_.steps(at_.round);
+  samples_ = at[7];
+  feasible_ = at[8] != 0;
+  const torch::Tensor sums = part(state, "sums", torch::kFloat64, 4);
+  loss_sum_.fill_(sums[0].item<double>());
+  seconds_ = sums[1].item<double>();
+  at_.learning_rate = sums[2].item<double>();
+  at_.step_size = sums[3].item<double>();
+  miss_sum_.fill_(part(state, "misses", torch::kInt64, 1).item<std::int64_t>());
+  if (state.contains("residuals")) {
+    const torch::Tensor values = part(state, "residuals", torch::kFloat64, 4);
+    const auto* const value = values.data_ptr<double>();
+    residuals_ = Residuals{};
+    residuals_->primal = value[0];
+    residuals_->dual = value[1];
+    residuals_->flipped = value[2];
+    residuals_->penalty = value[3];
+  }
+  set_random_state(torch::kCPU, part(state, "random.cpu", torch::kUInt8, -1));
+  if (network_.device().is_cuda()) {
+    set_random_state(network_.device(), part(state, "random.cuda", torch::kUInt8, -1));
+  }
+}
+
+}  // namespace lastbit
