@@ -9,6 +9,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/train/batch_stream.h"
 
 namespace lastbit {
 namespace {
@@ -81,17 +82,18 @@ void Trainer::run_epoch(const Observer& observer) {
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     return seconds_before + taken.count();
   };
-  const auto order = shuffled_order(train_.size(), options_.seed, at_.epoch);
+  BatchStream stream(train_,
+                     shuffled_order(train_.size(), options_.seed, at_.epoch),
+                     {.batch = options_.batch,
+                      .begin = samples_,
+                      .augmentation = AugmentationSeed{options_.seed, at_.epoch}});
   const auto mean = [&](const torch::Tensor& sum) {
     return sum.item<double>() / static_cast<double>(samples_);
   };
 
-  while (samples_ < train_.size() && !feasible_) {
-    const std::int64_t begin = samples_;
-    const std::int64_t count = std::min(options_.batch, train_.size() - begin);
-    step(
-        std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
-    const bool last = begin + count == train_.size();
+  while (!stream.done() && !feasible_) {
+    step(stream.next());
+    const bool last = stream.done();
     if (rounds_.ends_at(at_.step)) end_round(observer);
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
@@ -114,14 +116,15 @@ void Trainer::run_epoch(const Observer& observer) {
                   .residuals = residuals_,
                   .learning_rate = at_.learning_rate,
                   .seconds = seconds_,
+                  .waited = stream.waited(),
                   .feasible = feasible_});
 }
 
-void Trainer::step(std::span<const std::int64_t> indices) {
+void Trainer::step(const Batch& batch) {
   at_.learning_rate = options_.learning_rate.at(at_, Over::kSteps);
   at_.step_size = optimizer_->step_size(at_.learning_rate);
   if (method_ != nullptr) at_.learning_rate = method_->learning_rate(at_, at_.learning_rate);
-  const Batch batch = train_.gather(indices);
+  const std::int64_t count = batch.labels.size(0);
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {
     if (method_ != nullptr) {
@@ -140,9 +143,9 @@ void Trainer::step(std::span<const std::int64_t> indices) {
     const torch::NoGradGuard no_gradient;
     if (method_ != nullptr) method_->after_backward(at_, pass);
     if (pass > 0) continue;  // the loss reported is that at the weights of the step
-    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(indices.size());
+    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(count);
     miss_sum_ += result.misses;
-    samples_ += static_cast<std::int64_t>(indices.size());
+    samples_ += count;
   }
   const torch::NoGradGuard no_gradient;
   optimizer_->step(at_.learning_rate);

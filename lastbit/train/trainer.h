@@ -40,6 +40,7 @@ struct EpochReport {
   std::optional<Residuals> residuals;  ///< of the last round, where a method is at work
   double learning_rate = 0.0;
   double seconds = 0.0;   ///< of training alone, without the test
+  double waited = 0.0;    ///< of them, seconds spent waiting for samples
   bool feasible = false;  ///< whether the run ends here because the weights are feasible
 };
 
@@ -98,7 +99,7 @@ class Trainer {
  private:
   void start_epoch(std::int64_t epoch);
   void run_epoch(const Observer& observer);
-  void step(std::span<const std::int64_t> indices);
+  void step(const Batch& batch);
   void end_round(const Observer& observer);
   void report_round(const Observer& observer);
   void require_finite() const;
