@@ -63,7 +63,7 @@ TEST_F(Resumed, AfterFiftyKillsIsTheRunThatWasNeverStopped) {
   const auto words = [&](const std::string& run) {
     return training({"compress", "float.onnx"},
                     {"--epochs",
-                     "6",
+                     "20",
                      "--batch",
                      "10",
                      "--finish-epochs",
@@ -81,7 +81,7 @@ TEST_F(Resumed, AfterFiftyKillsIsTheRunThatWasNeverStopped) {
                    std::chrono::microseconds(static_cast<int>(random.uniform(0.0, 60'000.0))));
     ASSERT_FALSE(std::filesystem::exists(path("killed/result.json"))) << "ended after " << kill;
   }
-  succeed(saved(words("killed")));
+  succeed(with(words("killed"), {"--resume"}));
   expect_same_run("whole", "killed", "compressed.onnx");
   EXPECT_EQ(read("whole/trained.onnx"), read("killed/trained.onnx"));
 }
