@@ -41,12 +41,13 @@ Trainer::Trainer(Network& network,
       method_(method),
       optimizer_(make_optimizer(
           options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())),
+      parallel_(options_.workers, network),
       rounds_(options_.round,
               steps_an_epoch(train, options_),
               options_.epochs * steps_an_epoch(train, options_)) {
   if (options_.distillation.teacher != nullptr) check(options_.distillation);
   require_classes(network_, train_);
-  torch::manual_seed(options_.seed);
+  torch::manual_seed(worker_seed(options_.seed, parallel_.rank()));
 
   start_epoch(0);
   at_.total_steps = options_.epochs * steps_an_epoch(train_, options_);
@@ -89,8 +90,15 @@ void Trainer::run_epoch(const Observer& observer) {
   while (samples_ < train_.size() && !feasible_) {
     const std::int64_t begin = samples_;
     const std::int64_t count = std::min(options_.batch, train_.size() - begin);
-    step(
-        std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
+    if (!parallel_.alone()) stopping_ = observer.stop && observer.stop();
+    parallel_.begin_step();
+    try {
+      step(std::span(order).subspan(static_cast<std::size_t>(begin),
+                                    static_cast<std::size_t>(count)));
+    } catch (const LostWorker&) {
+      parallel_.restore();
+      throw;
+    }
     const bool last = begin + count == train_.size();
     if (rounds_.ends_at(at_.step)) end_round(observer);
     if (last || at_.step % kStepsBetweenReports == 0) {
@@ -100,12 +108,14 @@ void Trainer::run_epoch(const Observer& observer) {
     }
     seconds_ = seconds();
     if (observer.between_steps) observer.between_steps();
-    if (observer.stop && observer.stop()) {
+    if (parallel_.alone()) stopping_ = observer.stop && observer.stop();
+    if (stopping_) {
       throw WorkError(
           cat("[train] stopped on request in epoch ", at_.epoch + 1, " of ", options_.epochs));
     }
   }
 
+  parallel_.require_same(cat("after epoch ", at_.epoch + 1));
   if (!observer.epoch) return;
   observer.epoch({.epoch = at_.epoch + 1,
                   .loss = mean(loss_sum_),
@@ -121,7 +131,9 @@ void Trainer::step(std::span<const std::int64_t> indices) {
   at_.learning_rate = options_.learning_rate.at(at_, Over::kSteps);
   at_.step_size = optimizer_->step_size(at_.learning_rate);
   if (method_ != nullptr) at_.learning_rate = method_->learning_rate(at_, at_.learning_rate);
-  const Batch batch = train_.gather(indices);
+  const std::span<const std::int64_t> own = parallel_.slice(indices);
+  const Batch batch = own.empty() ? Batch{} : train_.gather(own);
+  BatchLoss sums;  // at the weights of the step: the first pass's
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {
     if (method_ != nullptr) {
@@ -129,25 +141,45 @@ void Trainer::step(std::span<const std::int64_t> indices) {
       method_->before_forward(at_, pass);
     }
     network_.gradients().zero_();
-    const torch::Tensor logits = network_.forward(batch.input);
-    const BatchLoss result = cross_entropy(logits, batch.labels);
-    if (options_.distillation.teacher == nullptr) {
-      result.loss.backward();
-    } else {
-      distilled(options_.distillation, batch.input, logits, result.loss).backward();
-    }
+    BatchLoss result = own.empty() ? BatchLoss{} : backward(batch, indices.size());
 
     const torch::NoGradGuard no_gradient;
+    if (!parallel_.alone()) result = reduce(result, own.size(), indices.size());
     if (method_ != nullptr) method_->after_backward(at_, pass);
-    if (pass > 0) continue;  // the loss reported is that at the weights of the step
-    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(indices.size());
-    miss_sum_ += result.misses;
-    samples_ += static_cast<std::int64_t>(indices.size());
+    if (pass == 0) sums = result;
   }
   const torch::NoGradGuard no_gradient;
+  loss_sum_ += sums.loss;
+  miss_sum_ += sums.misses;
+  samples_ += static_cast<std::int64_t>(indices.size());
   optimizer_->step(at_.learning_rate);
   ++at_.step;
   if (method_ != nullptr) method_->after_step(at_);
+}
+
+BatchLoss Trainer::backward(const Batch& batch, std::size_t samples) {
+  const torch::Tensor logits = network_.forward(batch.input);
+  const BatchLoss result = cross_entropy(logits, batch.labels);
+  torch::Tensor target = result.loss;
+  if (options_.distillation.teacher != nullptr) {
+    target = distilled(options_.distillation, batch.input, logits, result.loss);
+  }
+  const auto own = static_cast<double>(batch.labels.numel());
+  if (!parallel_.alone()) target = target * (own / static_cast<double>(samples));
+  target.backward();
+  return {.loss = result.loss.detach().to(torch::kFloat64) * own, .misses = result.misses};
+}
+
+BatchLoss Trainer::reduce(const BatchLoss& own, std::size_t own_samples, std::size_t samples) {
+  DataParallel::Sums sums{.stop = stopping_};
+  if (own_samples > 0) {
+    sums.loss = own.loss.item<double>();
+    sums.misses = own.misses.item<double>();
+  }
+  sums = parallel_.reduce(sums, static_cast<double>(own_samples) / static_cast<double>(samples));
+  stopping_ = sums.stop;
+  return {.loss = torch::full_like(loss_sum_, sums.loss),
+          .misses = torch::full_like(miss_sum_, static_cast<std::int64_t>(sums.misses))};
 }
 
 void Trainer::end_round(const Observer& observer) {
@@ -191,8 +223,8 @@ void Trainer::require_finite() const {
 }
 
 Score Trainer::test() const {
-  return method_ == nullptr ? evaluate(network_, test_)
-                            : evaluate(network_, test_, method_->deployed());
+  return method_ == nullptr ? evaluate(network_, test_, options_.workers)
+                            : evaluate(network_, test_, method_->deployed(), options_.workers);
 }
 
 }  // namespace lastbit

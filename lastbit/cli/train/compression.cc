@@ -54,12 +54,12 @@ void Compression::open_data() {
 }
 
 std::optional<Score> Compression::test_score() {
-  if (test_) return evaluate(network_, *test_);
+  if (test_) return evaluate(network_, *test_, workers());
   return std::nullopt;
 }
 
 std::optional<Score> Compression::train_score() {
-  if (train_) return evaluate(network_, *train_);
+  if (train_) return evaluate(network_, *train_, workers());
   return std::nullopt;
 }
 
@@ -112,7 +112,7 @@ void Compression::estimate_batch_norm() {
   const TrainerOptions& options = choice_.training.trainer;
   const std::int64_t batches =
       reestimate_batch_norm(network_, *train_, options.batch, kBatches, options.seed);
-  if (batches > 0) {
+  if (batches > 0 && leads(workers())) {
     std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
   }
 }
