@@ -109,6 +109,12 @@ double difference(const torch::Tensor& a, const torch::Tensor& b) {
   return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
 }
 
+// For names of tests.
+std::string name_of(std::string method) {
+  std::replace(method.begin(), method.end(), '-', '_');
+  return method.empty() ? "float32" : method;
+}
+
 struct Case {
   std::string method;
   std::string optimizer;
@@ -150,9 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Methods,
                                            Case{"admm", "sgd"},
                                            Case{"md-tanh", "sgd"}),
                          [](const auto& row) {
-                           return cat(row.param.method.empty() ? "float32" : row.param.method,
-                                      "_",
-                                      row.param.optimizer);
+                           return name_of(row.param.method) + "_" + row.param.optimizer;
                          });
 
 // Slices are normalized by their own means, so results differ from one worker's; but all workers
@@ -257,11 +261,7 @@ TEST_P(AfterALoss, TheStateIsThatBeforeTheStepThatFailed) {
 INSTANTIATE_TEST_SUITE_P(Methods,
                          AfterALoss,
                          ::testing::Values("admm", "md-tanh"),
-                         [](const auto& row) {
-                           std::string name = row.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         [](const auto& row) { return name_of(row.param); });
 
 TEST(DataParallel, NoticesWorkersThatDrift) {
   const std::vector<std::string> errors =

@@ -1,5 +1,6 @@
 #include "lastbit/cli/train/worker_processes.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -74,12 +75,15 @@ class WorkerProcesses {
   // Until all have ended.
   void wait(std::chrono::milliseconds patience) {
     constexpr auto kPause = std::chrono::milliseconds(10);
+    constexpr auto kGrace = std::chrono::seconds(1);
     bool told = false;
     std::optional<Deadline> end;
     while (collect() > 0) {
       if (interrupted() && !told) send(SIGINT);
       told = interrupted();
       if (first_failed_ >= 0 && !end) end = Clock::now() + patience;
+      // The others have nothing to save.
+      if (failed(workers_[0])) end = std::min(*end, worker_0_ended_ + kGrace);
       if (end && Clock::now() > *end) send(SIGKILL);
       std::this_thread::sleep_for(kPause);
     }
@@ -165,6 +169,7 @@ class WorkerProcesses {
         continue;
       }
       worker.status = status;
+      if (i == 0) worker_0_ended_ = Clock::now();
       if (failed(worker) && first_failed_ < 0) first_failed_ = static_cast<int>(i);
     }
     return running;
@@ -193,6 +198,7 @@ class WorkerProcesses {
 
   std::vector<Worker> workers_;
   int first_failed_ = -1;
+  Deadline worker_0_ended_;
 };
 
 }  // namespace
