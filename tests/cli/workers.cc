@@ -106,7 +106,7 @@ TEST_F(WorkersTest, CompressToWhatOneCompressesTo) {
   EXPECT_LT(difference("one/trained.onnx", "four/trained.onnx"), 3e-5);
   EXPECT_LT(difference("one/compressed.onnx", "four/compressed.onnx"), 3e-5);
   EXPECT_EQ(log_of("one").size(), log_of("four").size());
-  succeed({"verify", "four/compressed.onnx"});
+  succeed({"verify", "four/compressed.onnx", "--data", kTrainingData});
 }
 
 TEST_F(WorkersTest, SaveTheRunWhereOneIsKilled) {
@@ -193,7 +193,7 @@ std::string free_port() {
 
 TEST_F(WorkersTest, StartedByOthersReportOnce) {
   const std::string port = free_port();
-  const auto start = [&](const std::string& rank, const Words& words) {
+  const auto start = [&](const std::string& rank) {
     return Start{.folder = folder_.path(),
                  .environment = {{"OMPI_COMM_WORLD_RANK", rank},
                                  {"OMPI_COMM_WORLD_SIZE", "2"},
@@ -202,8 +202,8 @@ TEST_F(WorkersTest, StartedByOthersReportOnce) {
                                  {"MASTER_PORT", port}}};
   };
   const Words words = train_words("run");
-  Program second(words, start("1", words));
-  Program first(words, start("0", words));
+  Program second(words, start("1"));
+  Program first(words, start("0"));
   const Finished silent = second.finish();
   const Finished speaking = first.finish();
   EXPECT_EQ(silent.code, 0) << silent.err;
@@ -214,8 +214,8 @@ TEST_F(WorkersTest, StartedByOthersReportOnce) {
 
   Words others = words;
   others.back() = "other";
-  Program other(others, start("1", others));
-  Program again(with(words, {"--force"}), start("0", words));
+  Program other(others, start("1"));
+  Program again(with(words, {"--force"}), start("0"));
   for (const Finished& run : {other.finish(), again.finish()}) {
     expect_refusal(run, {"worker 1 was started with other options than worker 0"});
   }
