@@ -48,15 +48,17 @@ std::uint64_t checksum(const std::string& text) {
 void take_device(const WorkerPlace& place, TrainingChoice& training) {
   if (training.device != "cuda") return;
   const auto devices = static_cast<int>(torch::cuda::device_count());
-  if (place.local_rank >= devices) {
+  // srun --gpus-per-task lets each see its own alone.
+  const int index = devices == 1 ? 0 : place.local_rank;
+  if (index >= devices) {
     throw InputError(cat("[workers] worker ",
                          place.rank,
                          " takes CUDA device ",
-                         place.local_rank,
+                         index,
                          " of its machine, which has ",
                          devices));
   }
-  training.device_index = place.local_rank;
+  training.device_index = index;
 }
 
 }  // namespace
