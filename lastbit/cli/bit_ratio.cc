@@ -28,7 +28,7 @@ double bit_ratio(const Graph& graph) {
   double bits = 0.0;
   std::set<std::vector<float>> codebooks;
   for (const auto& [name, initializer] : graph.initializers) {
-    if (name == "input.mean") continue;
+    if (name == "input.mean" || name == "input.deviation") continue;
     const auto count = static_cast<double>(element_count(shape_of(initializer)));
     const auto* low_bit = std::get_if<LowBitTensor>(&initializer);
     if (low_bit == nullptr) {

@@ -6,6 +6,7 @@ namespace lastbit {
 // return the exit code.
 
 int zoo_command(int argc, char** argv);
+int import_command(int argc, char** argv);
 int eval_command(int argc, char** argv);
 int run_command(int argc, char** argv);
 int inspect_command(int argc, char** argv);

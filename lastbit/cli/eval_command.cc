@@ -40,6 +40,7 @@ int eval_command(int argc, char** argv) {
     ProgressBar bar(source->size(), "images");
     result = score(graph, *source, session, [&](std::int64_t done) { bar.update(done, ""); });
   }
+  report_skipped({source.get()});
   const double error = 100.0 * result.error();
   if (json) {
     const nlohmann::ordered_json out = {{"model", model},

@@ -34,7 +34,7 @@ int hand_over(int /*argc*/, char** argv) {
                        "' needs a build with LASTBIT_TRAIN=ON"));
 }
 
-constexpr std::array<Command, 13> kCommands = {{
+constexpr std::array<Command, 14> kCommands = {{
     {"train", "train a network in float, as the reference", hand_over},
     {"compress", "squeeze a trained network to one to three bits a weight", hand_over},
     {"compare", "methods and codebooks side by side", hand_over},
@@ -46,6 +46,7 @@ constexpr std::array<Command, 13> kCommands = {{
     {"inspect", "layers, codebooks, bits and bytes of a model", inspect_command},
     {"bench", "latency of a model", bench_command},
     {"zoo", "list the architectures, or write one", zoo_command},
+    {"import", "fill an architecture with weights of PyTorch, safetensors or ONNX", import_command},
     {"data", "list or download data sets", data_command},
     {"version", "version and build", version_command},
 }};

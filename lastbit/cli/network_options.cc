@@ -16,6 +16,10 @@ void add_network_options(CLI::App& app, ZooOptions& options) {
                  options.center,
                  "Mean to subtract from the input: one a channel, one a pixel, or none")
       ->type_name("channel|pixel|none");
+  app.add_option("--shortcut",
+                 options.shortcut,
+                 "Where a residual network's size changes: a convolution, or padding with zeros")
+      ->type_name("convolution|pad");
   app.add_option("--input", options.input, "Shape of one sample: channels,height,width")
       ->delimiter(',')
       ->type_name("N,N,...");

@@ -64,6 +64,7 @@ int run_command(int argc, char** argv) {
     ProgressBar bar(source->size(), "images");
     result = score(graph, *source, session, [&](std::int64_t done) { bar.update(done, ""); });
   }
+  report_skipped({source.get()});
   if (!inputs_out.empty()) {
     std::vector<std::int64_t> all(static_cast<std::size_t>(source->size()));
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);

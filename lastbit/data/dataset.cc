@@ -11,18 +11,24 @@
 #include "lastbit/base/text.h"
 #include "lastbit/base/threads.h"
 #include "lastbit/data/arrays.h"
+#include "lastbit/data/cifar.h"
 #include "lastbit/data/digits.h"
 #include "lastbit/data/idx.h"
+#include "lastbit/data/image_folder.h"
+#include "lastbit/data/image_list.h"
 
 namespace lastbit {
 namespace {
 
 constexpr std::string_view kDigits = "digits";
+constexpr std::string_view kImageFolder = "imagefolder:";
 
-constexpr std::array<DatasetInfo, 3> kKnown = {{
+constexpr std::array<DatasetInfo, 5> kKnown = {{
     {"digits", "drawn by LastBit itself, 28x28 grey, 10 classes, 60000 + 10000; needs no files"},
     {"mnist", "handwritten digits, 28x28 grey, 10 classes, 60000 + 10000"},
     {"fashion-mnist", "pictures of clothes, 28x28 grey, 10 classes, 60000 + 10000"},
+    {"cifar10", "photographs, 32x32 colour, 10 classes, 50000 + 10000"},
+    {"cifar100", "photographs, 32x32 colour, 100 classes, 50000 + 10000"},
 }};
 
 std::vector<std::filesystem::path> data_folders(const DataOptions& options) {
@@ -44,17 +50,25 @@ bool is_file(const std::filesystem::path& path) {
   return std::filesystem::exists(path, error) && !std::filesystem::is_directory(path, error);
 }
 
-Dataset open_folder(const std::string& name, const std::filesystem::path& folder) {
+Dataset open_folder(const std::string& name,
+                    const std::filesystem::path& folder,
+                    const DataOptions& options) {
   if (has_idx(folder)) return read_idx_folder(name, folder);
   if (has_npy(folder)) return read_npy_folder(name, folder);
-  throw InputError(cat("[dataset] ",
-                       folder.string(),
-                       " holds no data set: expected train-images-idx3-ubyte[.gz] and its three "
-                       "companions, or x_train.npy, y_train.npy, x_test.npy and y_test.npy"));
+  if (has_cifar(folder)) return read_cifar(name, folder);
+  if (has_image_folder(folder)) return read_image_folder(name, folder, {}, options);
+  throw InputError(
+      cat("[dataset] ",
+          folder.string(),
+          " holds no data set: expected train-images-idx3-ubyte[.gz] and its three "
+          "companions, x_train.npy, y_train.npy, x_test.npy and y_test.npy, or the files "
+          "of CIFAR's binary version"));
 }
 
-std::optional<Dataset> open_if_there(const std::string& name, const std::filesystem::path& path) {
-  if (is_folder(path)) return open_folder(name, path);
+std::optional<Dataset> open_if_there(const std::string& name,
+                                     const std::filesystem::path& path,
+                                     const DataOptions& options) {
+  if (is_folder(path)) return open_folder(name, path, options);
   if (is_file(path)) return read_npz(name, path);
   std::filesystem::path npz = path;
   npz += ".npz";
@@ -84,6 +98,25 @@ bool is_known(std::string_view name) noexcept {
                        join(known)));
 }
 
+// `text` is what stands behind "imagefolder:": a path, then options behind commas.
+Dataset open_image_folder(const std::string& name,
+                          const std::string& text,
+                          const DataOptions& options) {
+  const std::string path = text.substr(0, text.find(','));
+  const ImageFolderOptions own = parse_image_folder_options(
+      std::string_view(text).substr(std::min(path.size() + 1, text.size())));
+  std::vector<std::filesystem::path> places;
+  for (const std::filesystem::path& folder : data_folders(options)) places.push_back(folder / path);
+  places.emplace_back(path);
+  for (const std::filesystem::path& place : places) {
+    if (!path.empty() && is_folder(place)) return read_image_folder(name, place, own, options);
+  }
+  std::vector<std::string> searched;
+  searched.reserve(places.size());
+  for (const std::filesystem::path& place : places) searched.push_back(place.string());
+  throw InputError(cat("[dataset] no folder '", path, "': searched ", join(searched)));
+}
+
 }  // namespace
 
 std::span<const DatasetInfo> known_datasets() noexcept { return kKnown; }
@@ -98,6 +131,9 @@ Dataset open_dataset(const std::string& name, const DataOptions& options) {
     dataset.name = name;
     return dataset;
   }
+  if (name.starts_with(kImageFolder)) {
+    return open_image_folder(name, name.substr(kImageFolder.size()), options);
+  }
   std::vector<std::filesystem::path> places;
   for (const std::filesystem::path& folder : data_folders(options)) {
     places.push_back(folder / name);
@@ -105,7 +141,8 @@ Dataset open_dataset(const std::string& name, const DataOptions& options) {
   // The name of a well-known set never means whatever lies in the current folder.
   if (!is_known(name)) places.emplace_back(name);
   for (const std::filesystem::path& place : places) {
-    if (std::optional<Dataset> found = open_if_there(name, place)) return *std::move(found);
+    if (std::optional<Dataset> found = open_if_there(name, place, options))
+      return *std::move(found);
   }
   fail_missing(name, places);
 }

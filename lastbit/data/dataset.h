@@ -26,6 +26,14 @@ class DatasetSource {
   /// Writes samples `indices` one after another; bytes of images become floats in [0, 1].
   /// @param out  (indices.size(), sample_shape()...)
   virtual void gather(std::span<const std::int64_t> indices, std::span<float> out) const = 0;
+
+  /// All samples where they are held as bytes that stand for value / 255: (size(),
+  /// sample_shape()...). Empty where they are not.
+  virtual std::span<const std::uint8_t> bytes() const noexcept { return {}; }
+  /// False where `gather` reads files, so that it pays to call it ahead of time.
+  virtual bool in_memory() const noexcept { return true; }
+  /// A sentence for each sample that could not be read and was left out or replaced, so far.
+  virtual std::vector<std::string> skipped() const { return {}; }
 };
 
 /// The two parts of a data set, over the same classes and sample shape.
@@ -34,11 +42,13 @@ struct Dataset {
   std::filesystem::path folder;  // where it was found; empty for a generated one
   std::shared_ptr<const DatasetSource> train;
   std::shared_ptr<const DatasetSource> test;
+  std::vector<std::string> class_names;  // by label; empty where the files do not tell
 };
 
 struct DataOptions {
   std::filesystem::path data_dir;  ///< Searched first; then $LASTBIT_DATA, then ./data.
   int threads = 0;                 ///< For generators and decoding; 0 takes all processors.
+  bool strict = false;             ///< A damaged image file is an error, and not skipped.
 };
 
 /// A row of the table of data sets.

@@ -50,18 +50,33 @@ constexpr std::array<RemoteFile, 4> kFashionMnist = {{
      5148},
 }};
 
+constexpr std::array<RemoteFile, 1> kCifar10 = {{
+    {"cifar-10-binary.tar.gz",
+     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+     170052171},
+}};
+
+constexpr std::array<RemoteFile, 1> kCifar100 = {{
+    {"cifar-100-binary.tar.gz",
+     "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+     168513733},
+}};
+
 struct RemoteDataset {
   std::string_view name;
   std::string_view mirror;
   std::span<const RemoteFile> files;
 };
 
-constexpr std::array<RemoteDataset, 2> kRemote = {{
+constexpr std::array<RemoteDataset, 4> kRemote = {{
     {"mnist", "https://ossci-datasets.s3.amazonaws.com/mnist/", kMnist},
     {"fashion-mnist", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", kFashionMnist},
+    {"cifar10", "https://www.cs.toronto.edu/~kriz/", kCifar10},
+    {"cifar100", "https://www.cs.toronto.edu/~kriz/", kCifar100},
 }};
 
-constexpr std::array<std::string_view, 2> kNames = {kRemote[0].name, kRemote[1].name};
+constexpr std::array<std::string_view, 4> kNames = {
+    kRemote[0].name, kRemote[1].name, kRemote[2].name, kRemote[3].name};
 
 bool has_right_hash(const std::filesystem::path& path, const RemoteFile& file) {
   std::error_code error;

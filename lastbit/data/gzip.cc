@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "lastbit/archive/inflate.h"
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
-#include "lastbit/data/inflate.h"
 
 namespace lastbit {
 namespace {

@@ -14,9 +14,7 @@ namespace {
 // Far more than any data set has, and few enough for a last layer to be built from the number.
 constexpr std::int32_t kMaxClasses = 1'000'000;
 
-void copy(std::span<const std::uint8_t> from, float* to) noexcept {
-  for (std::size_t i = 0; i < from.size(); ++i) to[i] = static_cast<float>(from[i]) / 255.0F;
-}
+void copy(std::span<const std::uint8_t> from, float* to) noexcept { bytes_to_floats(from, to); }
 
 void copy(std::span<const float> from, float* to) noexcept {
   std::copy(from.begin(), from.end(), to);
@@ -37,23 +35,16 @@ class MemorySource final : public DatasetSource {
   std::span<const std::int32_t> labels() const noexcept override { return samples_.labels; }
 
   void gather(std::span<const std::int64_t> indices, std::span<float> out) const override {
-    if (out.size() / stride_ != indices.size() || out.size() % stride_ != 0) {
-      throw InputError(cat("[dataset] gather has room for ",
-                           out.size(),
-                           " values, expected ",
-                           indices.size(),
-                           " samples of ",
-                           stride_));
-    }
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      if (indices[i] < 0 || indices[i] >= size()) {
-        throw InputError(
-            cat("[dataset] indices[", i, "] is ", indices[i], ", expected 0, ..., ", size() - 1));
-      }
-    }
+    check_gather(indices, out.size(), stride_, size());
     std::visit([&](const auto& values) { gather_from(std::span(values), indices, out); },
                samples_.values);
   }
+
+  std::span<const std::uint8_t> bytes() const noexcept override {
+    const auto* const bytes = std::get_if<std::vector<std::uint8_t>>(&samples_.values);
+    return bytes == nullptr ? std::span<const std::uint8_t>() : std::span(*bytes);
+  }
+  std::vector<std::string> skipped() const override { return samples_.skipped; }
 
  private:
   template <typename Value>
@@ -123,6 +114,30 @@ void check_labels(const Samples& part) {
 
 }  // namespace
 
+void bytes_to_floats(std::span<const std::uint8_t> from, float* to) noexcept {
+  for (std::size_t i = 0; i < from.size(); ++i) to[i] = static_cast<float>(from[i]) / 255.0F;
+}
+
+void check_gather(std::span<const std::int64_t> indices,
+                  std::size_t room,
+                  std::size_t stride,
+                  std::int64_t size) {
+  if (room / stride != indices.size() || room % stride != 0) {
+    throw InputError(cat("[dataset] gather has room for ",
+                         room,
+                         " values, expected ",
+                         indices.size(),
+                         " samples of ",
+                         stride));
+  }
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i] < 0 || indices[i] >= size) {
+      throw InputError(
+          cat("[dataset] indices[", i, "] is ", indices[i], ", expected 0, ..., ", size - 1));
+    }
+  }
+}
+
 Dataset make_dataset(std::string name,
                      std::filesystem::path folder,
                      Samples train,
@@ -145,7 +160,9 @@ Dataset make_dataset(std::string name,
                           join(train.shape),
                           ")"));
   }
-  Dataset dataset{.name = std::move(name), .folder = std::move(folder), .train = {}, .test = {}};
+  Dataset dataset;
+  dataset.name = std::move(name);
+  dataset.folder = std::move(folder);
   dataset.train = std::make_shared<MemorySource>(std::move(train), classes);
   dataset.test = std::make_shared<MemorySource>(std::move(test), classes);
   return dataset;

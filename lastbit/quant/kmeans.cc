@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "lastbit/base/scratch.h"
 #include "lastbit/base/text.h"
 #include "lastbit/quant/clusters.h"
 #include "lastbit/quant/groups.h"
@@ -22,18 +22,15 @@ namespace {
 
 // Values of importance above 0, ascending.
 struct Sorted {
-  std::unique_ptr<float[]> first;
-  std::unique_ptr<float[]> second;
+  ScratchFloats first;
+  ScratchFloats second;
   std::span<const float> values;
   std::span<const float> importance;  // empty: all equal
 };
 
 Sorted sort(const Group& group) {
   const std::size_t count = group.weights.size();
-  Sorted sorted{std::make_unique_for_overwrite<float[]>(count),
-                std::make_unique_for_overwrite<float[]>(count),
-                {},
-                {}};
+  Sorted sorted{scratch_floats(count), scratch_floats(count), {}, {}};
   if (group.importance.empty()) {
     std::copy(group.weights.begin(), group.weights.end(), sorted.first.get());
     constexpr std::size_t kMany = std::size_t{1} << 20U;

@@ -32,14 +32,6 @@ DataParallel::DataParallel(Communicator* workers, Network& network)
   tail_ = torch::zeros({total}, torch::kFloat64);
 }
 
-std::span<const std::int64_t> DataParallel::slice(std::span<const std::int64_t> batch) const {
-  if (alone()) return batch;
-  const auto rank = static_cast<std::size_t>(workers_->rank());
-  const auto size = static_cast<std::size_t>(workers_->size());
-  const std::size_t begin = batch.size() * rank / size;
-  return batch.subspan(begin, batch.size() * (rank + 1) / size - begin);
-}
-
 void DataParallel::begin_step() {
   if (alone() || rank() != 0) return;  // worker 0 saves the run
   const torch::NoGradGuard no_gradient;

@@ -25,10 +25,7 @@ class DataParallel {
 
   bool alone() const noexcept { return workers_ == nullptr; }
   int rank() const noexcept { return alone() ? 0 : workers_->rank(); }
-
-  /// This worker's slice of a batch, in one piece; slices differ by one sample at most, and are
-  /// empty where a batch has fewer samples than there are workers.
-  std::span<const std::int64_t> slice(std::span<const std::int64_t> batch) const;
+  int size() const noexcept { return alone() ? 1 : workers_->size(); }
 
   /// Remembers what `restore` brings back, before a step changes it.
   void begin_step();

@@ -4,11 +4,13 @@
 #include <array>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 
 #include <ATen/ATen.h>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/train/batch_stream.h"
 
 namespace lastbit {
 namespace {
@@ -39,15 +41,19 @@ BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels
 
 void for_each_batch(const Batches& data,
                     const std::function<void(const Batch&)>& use,
-                    int first,
-                    int of) {
-  constexpr std::int64_t kBatch = 500;
-  std::vector<std::int64_t> indices;
-  for (std::int64_t begin = first * kBatch; begin < data.size(); begin += of * kBatch) {
-    indices.resize(static_cast<std::size_t>(std::min(kBatch, data.size() - begin)));
-    std::iota(indices.begin(), indices.end(), begin);
-    use(data.gather(indices));
-  }
+                    int worker,
+                    int workers) {
+  // A few hundred, but no more than 64 MiB: samples are also loaded ahead of time.
+  constexpr std::int64_t kMostSamples = 500;
+  constexpr std::int64_t kMostValues = 1 << 24;
+  const std::int64_t sample = element_count(data.source().sample_shape());
+  const std::int64_t batch = std::clamp<std::int64_t>(kMostValues / sample, 1, kMostSamples);
+  const std::int64_t begin = data.size() * worker / workers;
+  std::vector<std::int64_t> order(
+      static_cast<std::size_t>(data.size() * (worker + 1) / workers - begin));
+  std::iota(order.begin(), order.end(), begin);
+  BatchStream stream(data, std::move(order), {.batch = batch});
+  while (!stream.done()) use(stream.next());
 }
 
 Score evaluate(Network& network, const Batches& data, Communicator* workers) {

@@ -25,11 +25,11 @@ struct BatchLoss {
 BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels);
 
 /// Calls `use` on all samples in their order, a few hundred at a time.
-/// @param first, of  with more than one worker: number `first` of `of` takes its share of them.
+/// @param worker, workers  worker number `worker` of so many takes its share of them.
 void for_each_batch(const Batches& data,
                     const std::function<void(const Batch&)>& use,
-                    int first = 0,
-                    int of = 1);
+                    int worker = 0,
+                    int workers = 1);
 
 /// Runs the network over all samples with batch norm and dropout as in use.
 /// @param workers  share the samples, all calling this; null: alone.

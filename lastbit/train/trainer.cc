@@ -9,6 +9,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/train/batch_stream.h"
 
 namespace lastbit {
 namespace {
@@ -82,24 +83,28 @@ void Trainer::run_epoch(const Observer& observer) {
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     return seconds_before + taken.count();
   };
-  const auto order = shuffled_order(train_.size(), options_.seed, at_.epoch);
+  BatchStream stream(train_,
+                     shuffled_order(train_.size(), options_.seed, at_.epoch),
+                     {.batch = options_.batch,
+                      .begin = samples_,
+                      .worker = parallel_.rank(),
+                      .workers = parallel_.size(),
+                      .augmentation = AugmentationSeed{options_.seed, at_.epoch}});
   const auto mean = [&](const torch::Tensor& sum) {
     return sum.item<double>() / static_cast<double>(samples_);
   };
 
-  while (samples_ < train_.size() && !feasible_) {
-    const std::int64_t begin = samples_;
-    const std::int64_t count = std::min(options_.batch, train_.size() - begin);
+  while (!stream.done() && !feasible_) {
+    const std::int64_t count = std::min(options_.batch, train_.size() - samples_);
     if (!parallel_.alone()) stopping_ = observer.stop && observer.stop();
     parallel_.begin_step();
     try {
-      step(std::span(order).subspan(static_cast<std::size_t>(begin),
-                                    static_cast<std::size_t>(count)));
+      step(stream.next(), count);
     } catch (const LostWorker&) {
       parallel_.restore();
       throw;
     }
-    const bool last = begin + count == train_.size();
+    const bool last = stream.done();
     if (rounds_.ends_at(at_.step)) end_round(observer);
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
@@ -124,15 +129,14 @@ void Trainer::run_epoch(const Observer& observer) {
                   .residuals = residuals_,
                   .learning_rate = at_.learning_rate,
                   .seconds = seconds_,
+                  .waited = stream.waited(),
                   .feasible = feasible_});
 }
 
-void Trainer::step(std::span<const std::int64_t> indices) {
+void Trainer::step(const Batch& batch, std::int64_t samples) {
   at_.learning_rate = options_.learning_rate.at(at_, Over::kSteps);
   at_.step_size = optimizer_->step_size(at_.learning_rate);
   if (method_ != nullptr) at_.learning_rate = method_->learning_rate(at_, at_.learning_rate);
-  const std::span<const std::int64_t> own = parallel_.slice(indices);
-  const Batch batch = own.empty() ? Batch{} : train_.gather(own);
   BatchLoss sums;  // at the weights of the step: the first pass's
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {
@@ -141,23 +145,24 @@ void Trainer::step(std::span<const std::int64_t> indices) {
       method_->before_forward(at_, pass);
     }
     network_.gradients().zero_();
-    BatchLoss result = own.empty() ? BatchLoss{} : backward(batch, indices.size());
+    const std::int64_t own = batch.labels.defined() ? batch.labels.size(0) : 0;
+    BatchLoss result = own == 0 ? BatchLoss{} : backward(batch, samples);
 
     const torch::NoGradGuard no_gradient;
-    if (!parallel_.alone()) result = reduce(result, own.size(), indices.size());
+    if (!parallel_.alone()) result = reduce(result, own, samples);
     if (method_ != nullptr) method_->after_backward(at_, pass);
     if (pass == 0) sums = result;
   }
   const torch::NoGradGuard no_gradient;
   loss_sum_ += sums.loss;
   miss_sum_ += sums.misses;
-  samples_ += static_cast<std::int64_t>(indices.size());
+  samples_ += samples;
   optimizer_->step(at_.learning_rate);
   ++at_.step;
   if (method_ != nullptr) method_->after_step(at_);
 }
 
-BatchLoss Trainer::backward(const Batch& batch, std::size_t samples) {
+BatchLoss Trainer::backward(const Batch& batch, std::int64_t samples) {
   const torch::Tensor logits = network_.forward(batch.input);
   const BatchLoss result = cross_entropy(logits, batch.labels);
   torch::Tensor target = result.loss;
@@ -170,7 +175,7 @@ BatchLoss Trainer::backward(const Batch& batch, std::size_t samples) {
   return {.loss = result.loss.detach().to(torch::kFloat64) * own, .misses = result.misses};
 }
 
-BatchLoss Trainer::reduce(const BatchLoss& own, std::size_t own_samples, std::size_t samples) {
+BatchLoss Trainer::reduce(const BatchLoss& own, std::int64_t own_samples, std::int64_t samples) {
   DataParallel::Sums sums{.stop = stopping_};
   if (own_samples > 0) {
     sums.loss = own.loss.item<double>();

@@ -45,6 +45,7 @@ struct EpochReport {
   std::optional<Residuals> residuals;  ///< of the last round, where a method is at work
   double learning_rate = 0.0;
   double seconds = 0.0;   ///< of training alone, without the test
+  double waited = 0.0;    ///< of them, seconds spent waiting for samples
   bool feasible = false;  ///< whether the run ends here because the weights are feasible
 };
 
@@ -109,11 +110,12 @@ class Trainer {
  private:
   void start_epoch(std::int64_t epoch);
   void run_epoch(const Observer& observer);
-  void step(std::span<const std::int64_t> indices);
-  // Adds the gradient of a slice of a batch of `samples`; sums over the slice come back.
-  BatchLoss backward(const Batch& batch, std::size_t samples);
-  // Sums over the slices of all workers.
-  BatchLoss reduce(const BatchLoss& own, std::size_t own_samples, std::size_t samples);
+  // @param batch  of this worker. @param samples  in the batches of all.
+  void step(const Batch& batch, std::int64_t samples);
+  // Adds the gradient of this worker's batch, of `samples` of all; sums over it come back.
+  BatchLoss backward(const Batch& batch, std::int64_t samples);
+  // Sums over the batches of all workers.
+  BatchLoss reduce(const BatchLoss& own, std::int64_t own_samples, std::int64_t samples);
   void end_round(const Observer& observer);
   void report_round(const Observer& observer);
   void require_finite() const;

@@ -16,6 +16,9 @@ namespace {
 // sizes below to stay within 64 bits.
 constexpr std::int64_t kMaxElements = std::numeric_limits<std::int32_t>::max();
 
+constexpr std::string_view kConvolution = "convolution";
+constexpr std::string_view kPad = "pad";
+
 void check_options(std::string_view network, const ZooOptions& options) {
   if (options.classes < 2) {
     throw InputError(cat("[zoo] ",
@@ -46,6 +49,17 @@ void check_options(std::string_view network, const ZooOptions& options) {
                          ": the activation is '",
                          options.activation,
                          "', expected 'tanh' or 'relu'"));
+  }
+  if (options.shortcut != kConvolution && options.shortcut != kPad) {
+    throw InputError(cat("[zoo] ",
+                         network,
+                         ": the shortcut is '",
+                         options.shortcut,
+                         "', expected '",
+                         kConvolution,
+                         "' or '",
+                         kPad,
+                         "'"));
   }
 }
 
@@ -92,6 +106,7 @@ NetworkBuilder::NetworkBuilder(std::string_view name,
       seed_(options.seed),
       activation_(options.activation.empty() ? std::string(default_activation)
                                              : options.activation),
+      shortcut_(options.shortcut),
       sample_(options.input),
       last_("input") {
   check_options(name, options);
@@ -217,6 +232,34 @@ void NetworkBuilder::add(const std::string& layer, const Place& other) {
   append(layer, "Add", {other.value}, {});
 }
 
+bool NetworkBuilder::pads_shortcuts() noexcept {
+  asked_for_shortcuts_ = true;
+  return shortcut_ == kPad;
+}
+
+void NetworkBuilder::subsample(const std::string& layer,
+                               std::int64_t channels,
+                               std::int64_t stride) {
+  require_image(layer, 1);
+  const auto constant = [&](const char* name, const std::vector<std::int64_t>& values) {
+    std::string full = cat(layer, ".", name);
+    graph_.initializers.emplace(full,
+                                Tensor::int64s({static_cast<std::int64_t>(values.size())}, values));
+    return full;
+  };
+  append(layer + ".slice",
+         "Slice",
+         {constant("starts", {0, 0}),
+          constant("ends", {sample_[1], sample_[2]}),
+          constant("axes", {2, 3}),
+          constant("steps", {stride, stride})},
+         {});
+  const std::int64_t more = channels - sample_[0];
+  const std::int64_t front = more / 2;
+  append(layer, "Pad", {constant("pads", {0, front, 0, 0, 0, more - front, 0, 0})}, {});
+  slide(channels, {.kernel = 1, .stride = stride});
+}
+
 void NetworkBuilder::concat(const std::string& layer, const std::vector<Place>& places) {
   resume(places.front());
   std::vector<std::string> others;
@@ -323,6 +366,15 @@ void NetworkBuilder::append(std::string layer,
 }
 
 Graph NetworkBuilder::finish() {
+  if (!asked_for_shortcuts_ && shortcut_ != kConvolution) {
+    throw InputError(cat("[zoo] ",
+                         network_,
+                         ": the shortcut '",
+                         shortcut_,
+                         "' does not fit, expected '",
+                         kConvolution,
+                         "', or a residual network of basic blocks"));
+  }
   graph_.nodes.back().outputs.front() = "logits";
   graph_.outputs.push_back(
       {.name = "logits",

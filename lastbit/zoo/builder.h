@@ -47,6 +47,12 @@ class NetworkBuilder {
   void max_pool(const std::string& layer, const SquareWindow& window);
   /// The mean of each channel: the sample becomes [C, 1, 1].
   void global_average_pool(const std::string& layer);
+  /// Every `stride`-th pixel of both directions, between channels of zeros (half of those that
+  /// `channels` asks for in front): shortcuts of option A of He et al. 2016.
+  void subsample(const std::string& layer, std::int64_t channels, std::int64_t stride);
+  /// Whether `options.shortcut` asks for that, in place of a convolution. Networks that never ask
+  /// refuse "pad".
+  bool pads_shortcuts() noexcept;
   void flatten();
   /// A Gemm with the weight as [width, features]. The sample must be flat.
   void fully_connected(const std::string& layer, std::int64_t width);
@@ -94,7 +100,9 @@ class NetworkBuilder {
 
   std::string network_;
   std::uint64_t seed_;
-  std::string activation_;    // "tanh" or "relu"
+  std::string activation_;  // "tanh" or "relu"
+  std::string shortcut_;    // "convolution" or "pad"
+  bool asked_for_shortcuts_ = false;
   Shape sample_;              // shape of one sample after the last layer
   std::string last_;          // value that the last layer made
   std::uint64_t layers_ = 0;  // layers with parameters so far

@@ -16,9 +16,13 @@ void append_basic_block(NetworkBuilder& network,
   if (stride != 1 || input.sample.front() != channels) {
     const NetworkBuilder::Place result = network.here();
     network.resume(input);
-    network.convolution(
-        block + ".shortcut", channels, {.kernel = 1, .stride = stride, .rectified = false});
-    network.batch_norm(block + ".shortcut_bn");
+    if (network.pads_shortcuts()) {
+      network.subsample(block + ".shortcut", channels, stride);
+    } else {
+      network.convolution(
+          block + ".shortcut", channels, {.kernel = 1, .stride = stride, .rectified = false});
+      network.batch_norm(block + ".shortcut_bn");
+    }
     shortcut = network.here();
     network.resume(result);
   }

@@ -16,6 +16,7 @@ struct ZooOptions {
   std::vector<std::int64_t> hidden = {};  ///< Hidden widths, for `mlp` alone; others refuse it.
   std::string activation = {};            ///< "tanh", "relu"; empty takes the architecture's own.
   std::string center = "channel";         ///< Mean to subtract: "none", "channel" or "pixel".
+  std::string shortcut = "convolution";   ///< Of residual networks: "convolution" or "pad".
   std::uint64_t seed = 0;                 ///< Of the initial weights.
 };
 

@@ -13,7 +13,8 @@ struct CommandCase {
 
 inline std::vector<CommandCase> built_commands() {
   std::vector<CommandCase> result = {
-      {"eval", {"model", "--data", "--data-dir", "--part", "--batch", "--threads", "--json"}},
+      {"eval",
+       {"model", "--data", "--data-dir", "--strict", "--part", "--batch", "--threads", "--json"}},
       {"run", {"model", "--data", "--data-dir", "--part", "--out", "--inputs-out", "--batch"}},
       {"inspect", {"model", "--json"}},
       {"bench", {"model", "--batch", "--threads", "--seconds", "--compare", "--json"}},
@@ -30,26 +31,11 @@ inline std::vector<CommandCase> built_commands() {
       {"version", {"--help"}},
   };
   if (LASTBIT_WITH_TRAINING) {
-    result.push_back({"train",
-                      {"model",
-                       "--data",
-                       "--run",
-                       "--out",
-                       "--force",
-                       "--json",
-                       "--epochs",
-                       "--batch",
-                       "--lr",
-                       "--optimizer",
-                       "--momentum",
-                       "--weight-decay",
-                       "--seed",
-                       "--threads",
-                       "--device",
-                       "--hidden",
-                       "--config",
-                       "--center",
-                       "--save-config"}});
+    result.push_back(
+        {"train", {"model",      "--data",         "--run",    "--out",     "--force",
+                   "--json",     "--epochs",       "--batch",  "--lr",      "--optimizer",
+                   "--momentum", "--weight-decay", "--seed",   "--threads", "--device",
+                   "--augment",  "--hidden",       "--config", "--center",  "--save-config"}});
     result.push_back(
         {"compress", {"model",           "--data",    "--codebook",      "--method",
                       "--run",           "--out",     "--inline-decode", "--force",

@@ -208,5 +208,47 @@ TEST_F(DataFiles, AreListed) {
   EXPECT_EQ(succeed({"data"}).out, run.out);
 }
 
+// A PNG of 2x2 pixels of one grey.
+std::string small_png(char grey) {
+  const auto chunk = [](const std::string& type, const std::string& data) {
+    const std::string body = type + data;
+    const auto* const bytes = reinterpret_cast<const Bytef*>(body.data());
+    return big(static_cast<std::uint32_t>(data.size())) + body +
+           big(static_cast<std::uint32_t>(::crc32_z(0, bytes, body.size())));
+  };
+  const std::string rows = {0, grey, grey, 0, grey, grey};
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", big(2) + big(2) + std::string("\x08\0\0\0\0", 5)) +
+         chunk("IDAT", deflate(rows, 15)) + chunk("IEND", "");
+}
+
+TEST_F(DataFiles, ThatAreImagesAreSkippedWhereTheyAreDamaged) {
+  if (!LASTBIT_WITH_IMAGES) GTEST_SKIP() << "needs a build with libjpeg and libpng";
+  succeed({"zoo",
+           "mlp",
+           "--hidden",
+           "4",
+           "--input",
+           "3,2,2",
+           "--classes",
+           "3",
+           "--center",
+           "none",
+           "--out",
+           "c.onnx"});
+  for (const std::string name : {"train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/1.png"}) {
+    write("set/" + name, small_png(static_cast<char>(name.size())));
+  }
+  for (const char* const data : {"set", "imagefolder:set", "imagefolder:set,keep=0"}) {
+    EXPECT_EQ(succeed({"eval", "c.onnx", "--strict", "--data", data}).err, "");
+  }
+  write("set/val/a/2.png", "damaged");
+  const Finished run = succeed({"eval", "c.onnx", "--data", "imagefolder:set"});
+  EXPECT_THAT(run.out, HasSubstr("of 2)"));
+  EXPECT_THAT(run.err, HasSubstr("skipped 1 damaged image\n"));
+  EXPECT_THAT(run.err, HasSubstr("set/val/a/2.png is neither JPEG nor PNG"));
+  expect_refusal(lastbit({"eval", "c.onnx", "--strict", "--data", "imagefolder:set"}),
+                 {"set/val/a/2.png"});
+}
+
 }  // namespace
 }  // namespace lastbit

@@ -123,7 +123,7 @@ TEST_F(OpenDataset, RefusesAnEmptyName) {
 }
 
 TEST(KnownDatasets, AreListedWithASummary) {
-  ASSERT_EQ(known_datasets().size(), 3U);
+  ASSERT_EQ(known_datasets().size(), 5U);
   for (const DatasetInfo& row : known_datasets()) EXPECT_FALSE(row.summary.empty()) << row.name;
 }
 

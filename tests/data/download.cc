@@ -311,8 +311,9 @@ TEST_F(Fetch, AsksForTheFilesOfADataSetByName) {
     EXPECT_THAT(error_of<InputError>([&] { fetch_dataset(name, options_); }), HasSubstr("404"));
   }
   EXPECT_THAT(server.requests()[1], HasSubstr("GET /files/train-images-idx3-ubyte.gz "));
-  EXPECT_THAT(error_of<InputError>([&] { fetch_dataset("digits", options_); }),
-              HasSubstr("no data set 'digits' to download, expected mnist or fashion-mnist"));
+  EXPECT_THAT(
+      error_of<InputError>([&] { fetch_dataset("digits", options_); }),
+      HasSubstr("no data set 'digits' to download, expected mnist or fashion-mnist or cifar10"));
 }
 
 TEST_F(Fetch, KnowsTheFilesOfTheRealDataSets) {
@@ -321,7 +322,7 @@ TEST_F(Fetch, KnowsTheFilesOfTheRealDataSets) {
   const HttpServer server([&](const std::string&) { return http("404 Not Found", "none"); });
   options_.base_url = server.url();
   options_.folder = data;
-  for (const std::string_view name : fetchable_datasets()) {
+  for (const std::string_view name : {"mnist", "fashion-mnist"}) {
     if (!std::filesystem::exists(options_.folder / name)) GTEST_SKIP() << "needs " << name;
     EXPECT_EQ(fetch_dataset(name, options_), options_.folder / name);
   }

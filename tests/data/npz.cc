@@ -50,15 +50,12 @@ TEST_F(NpzFile, ListsTheArraysWhenOneIsMissing) {
 }
 
 TEST_F(NpzFile, RefusesWhatIsNoArchive) {
-  EXPECT_THAT(error_with(""), HasSubstr("is no npz file or is cut off"));
-  EXPECT_THAT(error_with(std::string(100, 'x')), HasSubstr("is no npz file or is cut off"));
+  EXPECT_THAT(error_with(""), HasSubstr("is no zip archive or is cut off"));
+  EXPECT_THAT(error_with(std::string(100, 'x')), HasSubstr("is no zip archive or is cut off"));
 }
 
-TEST_F(NpzFile, RefusesZip64AndEncryption) {
+TEST_F(NpzFile, RefusesEncryption) {
   std::string file = zip({{"a.npy", "bytes", false}});
-  std::string zip64 = file;
-  zip64.replace(zip64.size() - 6, 4, "\xff\xff\xff\xff");
-  EXPECT_THAT(error_with(zip64), HasSubstr("zip64"));
   file[file.find("PK\x01\x02") + 8] = 1;
   EXPECT_THAT(error_with(file), HasSubstr("a.npy is encrypted"));
 }

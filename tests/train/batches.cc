@@ -1,13 +1,17 @@
 #include "lastbit/train/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/data/parts.h"
 #include "support.h"
 
 namespace lastbit {
@@ -37,6 +41,49 @@ TEST(Batches, TakeTheShapeThatTheNetworkAsksFor) {
   const auto flat = std::make_shared<RandomSamples>(3, Shape{16}, 2);
   EXPECT_EQ(Batches(flat, {1, 4, 4}, torch::kCPU).gather(first).input.sizes(),
             (std::vector<std::int64_t>{1, 1, 4, 4}));
+}
+
+// Every byte in every place, as a set in memory has them.
+std::shared_ptr<const DatasetSource> bytes_source() {
+  Samples part;
+  part.shape = {3, 8, 8};
+  std::vector<std::uint8_t> bytes(4 * 192);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+  part.values = bytes;
+  part.labels = {0, 1, 2, 3};
+  return make_dataset("bytes", {}, part, part).train;
+}
+
+// Batches whose bytes lie on the device, or on the host, are the same to the bit.
+void expect_equal_placements(torch::Device device) {
+  const auto source = bytes_source();
+  const std::vector<std::int64_t> indices = {3, 0, 3};
+  for (const char* how : {"none", "pad2-flip", "reflect2", "crop5-flip"}) {
+    const Augmentation augmentation = Augmentation::parse(how);
+    const Shape shape = augmentation.output_shape({3, 8, 8});
+    const auto batch = [&](torch::Device where, Placement placement, bool augmented) {
+      const Batches batches(source, shape, where, augmentation, {}, placement);
+      std::optional<AugmentationSeed> seed;
+      if (augmented) seed = AugmentationSeed{5, 6};
+      return batches.ready(batches.load(indices), seed);
+    };
+    for (const bool augmented : {false, true}) {
+      const Batch host = batch(torch::kCPU, Placement::kHost, augmented);
+      for (const Placement placement : {Placement::kHost, Placement::kDevice}) {
+        const Batch other = batch(device, placement, augmented);
+        EXPECT_EQ(other.input.device().type(), device.type());
+        EXPECT_TRUE(other.input.cpu().equal(host.input)) << how;
+        EXPECT_TRUE(other.labels.cpu().equal(host.labels)) << how;
+      }
+    }
+  }
+}
+
+TEST(Batches, AreTheSameFromBytesOnTheDevice) { expect_equal_placements(torch::kCPU); }
+
+TEST(Batches, AreTheSameOnAGpu) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
+  expect_equal_placements(torch::kCUDA);
 }
 
 TEST(Batches, NameBothShapesThatDoNotFit) {
@@ -93,6 +140,35 @@ TEST(MeanSample, OfVectorsByChannelIsOneNumber) {
   const torch::Tensor mean = mean_sample(source, /*by_channel=*/true);
   EXPECT_EQ(mean.sizes(), std::vector<std::int64_t>{1});
   EXPECT_NEAR(mean.item<double>(), sum / 40.0, 0x1p-24);
+}
+
+TEST(DeviationByChannel, IsThatOfAllValuesOfTheChannel) {
+  const RandomSamples source(2345, {2, 3, 2}, 5);
+  const torch::Tensor deviation = deviation_by_channel(source);
+  ASSERT_EQ(deviation.sizes(), (std::vector<std::int64_t>{2, 1, 1}));
+  for (std::size_t c = 0; c < 2; ++c) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < source.values().size(); ++i) {
+      if (i % 12 / 6 == c) values.push_back(source.values()[i]);
+    }
+    const auto count = static_cast<double>(values.size());
+    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+    double squares = 0.0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    EXPECT_NEAR(vector_of(deviation)[c], std::sqrt(squares / count), 0x1p-23);
+  }
+}
+
+TEST(Batches, AugmentInTheShapeOfTheDataAndFillWithAColour) {
+  const auto image = std::make_shared<RandomSamples>(3, Shape{1, 4, 4}, 2);
+  const Batches batches(
+      image, {16}, torch::kCPU, Augmentation::parse("pad4"), torch::tensor({9.0F}));
+  const std::vector<std::int64_t> indices = {0, 1, 2};
+  const Batch plain = batches.gather(indices);
+  const Batch changed = batches.ready(batches.load(indices), AugmentationSeed{1, 0});
+  EXPECT_EQ(changed.input.sizes(), (std::vector<std::int64_t>{3, 16}));
+  EXPECT_FALSE(changed.input.equal(plain.input));
+  EXPECT_TRUE(changed.input.eq(9.0F).any().item<bool>());
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
       method_(make_method(info, choice.method)) {
   open_data();
   if (!info_.trains && choice.finish_epochs == 0) return;
-  if (!train_) {
+  if (!data_) {
     throw InputError(
         cat("[compress] ",
             info_.trains ? cat("method '", info_.name, "' trains") : "the finish trains",
@@ -42,24 +42,23 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
     options.distillation.teacher = teacher_.get();
     options.distillation.share = choice.distill;
   }
-  if (info_.trains) trainer_.emplace(network_, *train_, *test_, options, method_.get());
+  if (info_.trains) trainer_.emplace(network_, data_->train, data_->test, options, method_.get());
 }
 
 void Compression::open_data() {
   if (choice_.data.name.empty()) return;
   const Dataset data = open(choice_.data);
-  train_.emplace(data.train, network_.sample_shape(), network_.device());
-  test_.emplace(data.test, network_.sample_shape(), network_.device());
-  require_classes(network_, *test_);
+  data_ = batches_of(data, network_, choice_.training);
+  require_classes(network_, data_->test);
 }
 
 std::optional<Score> Compression::test_score() {
-  if (test_) return evaluate(network_, *test_, workers());
+  if (data_) return evaluate(network_, data_->test, workers());
   return std::nullopt;
 }
 
 std::optional<Score> Compression::train_score() {
-  if (train_) return evaluate(network_, *train_, workers());
+  if (data_) return evaluate(network_, data_->train, workers());
   return std::nullopt;
 }
 
@@ -77,7 +76,7 @@ void Compression::run(RunFolder& folder, Checkpoints& checkpoints, const Checkpo
     if (from != nullptr) trainer_->load(from->state);
     run_with_progress(*trainer_,
                       choice_.training.trainer,
-                      train_->size(),
+                      data_->train.size(),
                       "compress",
                       folder,
                       checkpoints,
@@ -85,6 +84,7 @@ void Compression::run(RunFolder& folder, Checkpoints& checkpoints, const Checkpo
   }
   if (info_.trains || choice_.finish_epochs > 0)
     finish(folder, checkpoints, finishing ? from : nullptr);
+  if (data_) log_skipped(*data_, folder);
 }
 
 void Compression::finish(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from) {
@@ -101,9 +101,10 @@ void Compression::finish(RunFolder& folder, Checkpoints& checkpoints, const Chec
   options.learning_rate = Schedule::cosine(options.learning_rate.first() / 10.0);
   options.seed += 1;
   auto fixed = make_fixed_codes(method_->deployed());
-  Trainer finisher(network_, *train_, *test_, options, fixed.get());
+  Trainer finisher(network_, data_->train, data_->test, options, fixed.get());
   if (from != nullptr) finisher.load(from->state);
-  run_with_progress(finisher, options, train_->size(), "finish", folder, checkpoints, trained_);
+  run_with_progress(
+      finisher, options, data_->train.size(), "finish", folder, checkpoints, trained_);
   method_ = std::move(fixed);
 }
 
@@ -111,7 +112,7 @@ void Compression::estimate_batch_norm() {
   constexpr std::int64_t kBatches = 200;
   const TrainerOptions& options = choice_.training.trainer;
   const std::int64_t batches =
-      reestimate_batch_norm(network_, *train_, options.batch, kBatches, options.seed);
+      reestimate_batch_norm(network_, data_->train, options.batch, kBatches, options.seed);
   if (batches > 0 && leads(workers())) {
     std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
   }

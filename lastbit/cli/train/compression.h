@@ -73,8 +73,7 @@ class Compression {
   Network network_;
   std::unique_ptr<Network> teacher_;
   std::unique_ptr<Method> method_;
-  std::optional<Batches> train_;
-  std::optional<Batches> test_;
+  std::optional<BothParts> data_;
   std::optional<Trainer> trainer_;  // made before any work, so that wrong options are found
   Trained trained_;
 };

@@ -45,7 +45,8 @@ Graph starting_graph(const TrainChoice& choice, const CLI::App& app, const Datas
   ZooOptions options = choice.network;
   options.seed = choice.training.trainer.seed;
   if (app.count("--input") == 0) {
-    options.input.assign(data.train->sample_shape().begin(), data.train->sample_shape().end());
+    options.input = choice.training.augmentation.output_shape(
+        {data.train->sample_shape().begin(), data.train->sample_shape().end()});
   }
   if (app.count("--classes") == 0) options.classes = data.train->classes();
   return make_network(choice.model, options);
@@ -57,8 +58,10 @@ void set_mean(Network& network,
               const Dataset& data) {
   if (is_file(choice.model) || graph.find_initializer("input.mean") == nullptr) return;
   const Shape& shape = shape_of(*graph.find_initializer("input.mean"));
-  network.set_constant("input.mean",
-                       mean_sample(*data.train, choice.network.center == "channel").reshape(shape));
+  const torch::Tensor mean = mean_sample(*data.train, choice.network.center == "channel");
+  const bool whole = choice.network.center != "channel";
+  network.set_constant(
+      "input.mean", (whole ? cut_middle(mean, choice.training.augmentation) : mean).reshape(shape));
 }
 
 TrainChoice defaults() {
@@ -114,8 +117,9 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   const Graph graph = starting_graph(choice, line.app(), data);
   Network network(graph, {}, device_of(choice.training));
   set_mean(network, graph, choice, data);
-  const Batches train(data.train, network.sample_shape(), network.device());
-  const Batches test(data.test, network.sample_shape(), network.device());
+  const BothParts parts = batches_of(data, network, choice.training);
+  const Batches& train = parts.train;
+  const Batches& test = parts.test;
   Trainer trainer(network, train, test, choice.training.trainer);
 
   if (!choice.out.empty() && main) require_writable(choice.out);
@@ -153,6 +157,7 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                                          {"training_seconds", trained.seconds},
                                          {"bytes", std::filesystem::file_size(out)}};
   folder.write_result(result);
+  log_skipped(parts, folder);
   checkpoints.remove();
   return JobResult{
       .json = result,

@@ -6,6 +6,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/cli/data_options.h"
 #include "lastbit/cli/interrupt.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/train/startup.h"
@@ -25,6 +26,17 @@ std::string round_text(const std::optional<Residuals>& residuals) {
       "  flipped {:.2f}%  penalty {:.3g}", 100.0 * residuals->flipped, residuals->penalty);
 }
 
+// The share of the time that the network waited for samples.
+double waited_share(const EpochReport& report) {
+  return report.seconds > 0.0 ? report.waited / report.seconds : 0.0;
+}
+
+// "  waited 0.8%" where it shows.
+std::string waited_text(const EpochReport& report) {
+  const double percent = 100.0 * waited_share(report);
+  return percent < 0.05 ? "" : fmt::format("  waited {:.1f}%", percent);
+}
+
 nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& phase) {
   nlohmann::ordered_json entry = {{"phase", phase},
                                   {"epoch", report.epoch},
@@ -33,7 +45,8 @@ nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& ph
                                   {"test_loss", report.test.loss},
                                   {"test_error", 100.0 * report.test.error},
                                   {"learning_rate", report.learning_rate},
-                                  {"seconds", report.seconds}};
+                                  {"seconds", report.seconds},
+                                  {"waited", 100.0 * waited_share(report)}};
   if (report.residuals) {
     entry["primal_residual"] = report.residuals->primal;
     entry["dual_residual"] = report.residuals->dual;
@@ -99,6 +112,11 @@ void add_training_options(CLI::App& app, TrainingChoice& choice) {
                  "L2 penalty on matrices and kernels, as its gradient's factor");
   app.add_option("--seed", trainer.seed, "Seed of all random choices")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--augment",
+                 choice.augment,
+                 "Random changes of training images: none, flip, pad4, reflect4, crop224 or "
+                 "resized224, also with -flip")
+      ->type_name("WHAT");
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
   app.add_option("--device", choice.device, "cpu or cuda")
@@ -111,6 +129,7 @@ void apply(TrainingChoice& choice) {
   if (choice.device == "cuda" && !torch::cuda::is_available()) {
     throw InputError("[device] cuda was asked for, but this LibTorch finds no CUDA device");
   }
+  choice.augmentation = Augmentation::parse(choice.augment);
   configure_process(choice.threads);
   catch_interrupts();
 }
@@ -120,6 +139,23 @@ torch::Device device_of(const TrainingChoice& choice) {
   return choice.device_index < 0
              ? device
              : torch::Device(device.type(), static_cast<c10::DeviceIndex>(choice.device_index));
+}
+
+BothParts batches_of(const Dataset& data, const Network& network, const TrainingChoice& choice) {
+  const Shape& shape = network.sample_shape();
+  torch::Tensor fill;
+  if (choice.augmentation.crop == Augmentation::Crop::kPad) {
+    choice.augmentation.output_shape(
+        {data.train->sample_shape().begin(), data.train->sample_shape().end()});
+    fill = mean_sample(*data.train, /*by_channel=*/true).flatten();
+  }
+  return {.train = Batches(data.train, shape, network.device(), choice.augmentation, fill),
+          .test = Batches(data.test, shape, network.device(), choice.augmentation)};
+}
+
+void log_skipped(const BothParts& data, RunFolder& folder) {
+  const auto skipped = report_skipped({&data.train.source(), &data.test.source()});
+  if (!skipped.empty()) folder.log({{"phase", "data"}, {"skipped", skipped}});
 }
 
 void run_with_progress(Trainer& trainer,
@@ -156,7 +192,7 @@ void run_with_progress(Trainer& trainer,
   };
   observer.epoch = [&](const EpochReport& report) {
     bar.line(fmt::format(
-        "{} epoch {}/{}  loss {:.4f}  error {:.2f}%  test error {:.2f}%{}{}  {}  {:.0f} images/s",
+        "{} epoch {}/{}  loss {:.4f}  error {:.2f}%  test error {:.2f}%{}{}  {}  {:.0f} images/s{}",
         phase,
         report.epoch,
         options.epochs,
@@ -166,7 +202,8 @@ void run_with_progress(Trainer& trainer,
         residual_text(report.residuals),
         round_text(report.residuals),
         duration_text(report.seconds),
-        static_cast<double>(train_samples) / report.seconds));
+        static_cast<double>(train_samples) / report.seconds,
+        waited_text(report)));
     folder.log(entry_of(report, phase));
     trained.seconds += report.seconds;
     ++trained.epochs;

@@ -19,6 +19,8 @@ struct TrainingChoice {
   int threads = 0;
   std::string device = "cpu";
   int device_index = -1;  ///< of several CUDA devices; -1: the first
+  std::string augment = "none";
+  Augmentation augmentation;  ///< `augment`, once applied.
 };
 
 void add_training_options(CLI::App& app, TrainingChoice& choice);
@@ -27,6 +29,17 @@ void add_training_options(CLI::App& app, TrainingChoice& choice);
 void apply(TrainingChoice& choice);
 
 torch::Device device_of(const TrainingChoice& choice);
+
+/// The batches of a data set's two parts, in the shape that the network takes. Padding has the mean
+/// colour of the training samples: 0 once the mean is taken off.
+struct BothParts {
+  Batches train;
+  Batches test;
+};
+BothParts batches_of(const Dataset& data, const Network& network, const TrainingChoice& choice);
+
+/// Reports and logs the damaged samples that were skipped, where there were some.
+void log_skipped(const BothParts& data, RunFolder& folder);
 
 /// Runs the loop with a progress bar, a line and a log entry an epoch.
 ///

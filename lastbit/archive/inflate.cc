@@ -1,4 +1,4 @@
-#include "lastbit/data/inflate.h"
+#include "lastbit/archive/inflate.h"
 
 #include <algorithm>
 #include <limits>
