@@ -54,6 +54,7 @@ void RunFolder::open_log(std::ios::openmode mode) {
 }
 
 void RunFolder::log(const nlohmann::ordered_json& entry) {
+  if (is_nowhere()) return;
   const std::string line = json_line(entry);
   errno = 0;
   log_ << line << std::flush;
@@ -68,7 +69,7 @@ void RunFolder::log(const nlohmann::ordered_json& entry) {
 }
 
 void RunFolder::write_result(const nlohmann::ordered_json& result) const {
-  write_file(file("result.json"), json_line(result));
+  if (!is_nowhere()) write_file(file("result.json"), json_line(result));
 }
 
 namespace {
@@ -80,7 +81,8 @@ std::map<std::string, std::string> options_in(std::istream& text) {
     const auto equals = line.find('=');
     if (equals == std::string::npos || line.starts_with('#')) continue;
     const std::string key = line.substr(0, equals);
-    if (key != "force" && key != "json" && key != "checkpoint") result[key] = line;
+    const bool free = key == "force" || key == "json" || key == "checkpoint" || key == "timeout";
+    if (!free) result[key] = line;
   }
   return result;
 }

@@ -21,6 +21,10 @@ class RunFolder {
   /// @throws InputError if it cannot be written.
   RunFolder(std::filesystem::path path, std::uintmax_t log_bytes);
 
+  /// That of a worker that leaves nothing behind: what is written to it is dropped.
+  static RunFolder nowhere() { return {}; }
+  bool is_nowhere() const noexcept { return path_.empty(); }
+
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
   const std::filesystem::path& path() const noexcept { return path_; }
 
@@ -30,6 +34,8 @@ class RunFolder {
   void write_result(const nlohmann::ordered_json& result) const;
 
  private:
+  RunFolder() = default;
+
   void open_log(std::ios::openmode mode);
 
   std::filesystem::path path_;
@@ -39,8 +45,8 @@ class RunFolder {
 
 /// @throws InputError naming the first option that differs, where the run in `path` was started
 /// with
-///     other options than `config`. Those that change no result (`force`, `json`, `checkpoint`)
-///     may.
+///     other options than `config`. Those that change no result (`force`, `json`, `checkpoint`,
+///     `timeout`) may.
 void require_same_options(const std::filesystem::path& path, const std::string& config);
 
 }  // namespace lastbit

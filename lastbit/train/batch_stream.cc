@@ -28,9 +28,21 @@ BatchStream::~BatchStream() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::size_t BatchStream::size_at(std::size_t begin) const noexcept {
+  return std::min(static_cast<std::size_t>(options_.batch), order_.size() - begin);
+}
+
 std::span<const std::int64_t> BatchStream::indices_at(std::size_t begin) const noexcept {
-  const auto count = std::min(static_cast<std::size_t>(options_.batch), order_.size() - begin);
-  return std::span(order_).subspan(begin, count);
+  const auto worker = static_cast<std::size_t>(options_.worker);
+  const auto workers = static_cast<std::size_t>(options_.workers);
+  const std::size_t size = size_at(begin);
+  const std::size_t first = size * worker / workers;
+  return std::span(order_).subspan(begin + first, size * (worker + 1) / workers - first);
+}
+
+LoadedBatch BatchStream::load(std::size_t begin) const {
+  const std::span<const std::int64_t> indices = indices_at(begin);
+  return indices.empty() ? LoadedBatch{} : batches_.load(indices);
 }
 
 void BatchStream::load_ahead(const std::stop_token& stop) {
@@ -42,7 +54,7 @@ void BatchStream::load_ahead(const std::stop_token& stop) {
     }
     Item item;
     try {
-      item.batch = batches_.load(indices_at(begin));
+      item.batch = load(begin);
     } catch (...) {
       item.failure = std::current_exception();
     }
@@ -57,7 +69,7 @@ void BatchStream::load_ahead(const std::stop_token& stop) {
 }
 
 LoadedBatch BatchStream::take() {
-  if (ahead_ == 0) return batches_.load(indices_at(next_));
+  if (ahead_ == 0) return load(next_);
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !items_.empty(); });
   if (items_.front().failure) std::rethrow_exception(items_.front().failure);
@@ -72,7 +84,8 @@ Batch BatchStream::next() {
   const auto start = std::chrono::steady_clock::now();
   const LoadedBatch loaded = take();
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  next_ += loaded.indices.size();
+  next_ += size_at(next_);
+  if (loaded.indices.empty()) return {};
   return batches_.ready(loaded, options_.augmentation);
 }
 

@@ -21,6 +21,11 @@ class BatchStream {
   struct Options {
     std::int64_t batch = 128;  ///< Samples; the last batch has what is left.
     std::int64_t begin = 0;    ///< Samples of the order that are passed over.
+    /// Of each batch, the slice of one of several workers, in one piece; slices differ by one
+    /// sample at most. Where a batch has fewer samples than there are workers some are empty: their
+    /// tensors are undefined.
+    int worker = 0;
+    int workers = 1;
     std::optional<AugmentationSeed> augmentation = {};  ///< None: without augmentation.
     /// Batches that are loaded ahead of time; 0 for none, without a thread.
     std::optional<std::size_t> ahead = {};
@@ -45,7 +50,9 @@ class BatchStream {
     std::exception_ptr failure;
   };
 
+  std::size_t size_at(std::size_t begin) const noexcept;
   std::span<const std::int64_t> indices_at(std::size_t begin) const noexcept;
+  LoadedBatch load(std::size_t begin) const;
   void load_ahead(const std::stop_token& stop);
   LoadedBatch take();
 

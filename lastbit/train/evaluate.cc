@@ -39,39 +39,52 @@ BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels
           .misses = logits.detach().argmax(1).ne(labels).sum()};
 }
 
-void for_each_batch(const Batches& data, const std::function<void(const Batch&)>& use) {
+void for_each_batch(const Batches& data,
+                    const std::function<void(const Batch&)>& use,
+                    int worker,
+                    int workers) {
   // A few hundred, but no more than 64 MiB: samples are also loaded ahead of time.
   constexpr std::int64_t kMostSamples = 500;
   constexpr std::int64_t kMostValues = 1 << 24;
   const std::int64_t sample = element_count(data.source().sample_shape());
   const std::int64_t batch = std::clamp<std::int64_t>(kMostValues / sample, 1, kMostSamples);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(data.size()));
-  std::iota(order.begin(), order.end(), 0);
+  const std::int64_t begin = data.size() * worker / workers;
+  std::vector<std::int64_t> order(
+      static_cast<std::size_t>(data.size() * (worker + 1) / workers - begin));
+  std::iota(order.begin(), order.end(), begin);
   BatchStream stream(data, std::move(order), {.batch = batch});
   while (!stream.done()) use(stream.next());
 }
 
-Score evaluate(Network& network, const Batches& data) {
+Score evaluate(Network& network, const Batches& data, Communicator* workers) {
   const torch::NoGradGuard no_gradient;
   network.set_training(false);
-  torch::Tensor loss = torch::zeros({}, torch::kFloat64);
-  std::int64_t misses = 0;
-  for_each_batch(data, [&](const Batch& batch) {
+  torch::Tensor sums = torch::zeros({2}, torch::kFloat64);  // of the loss, of the samples missed
+  const auto add = [&](const Batch& batch) {
     const BatchLoss result = cross_entropy(network.forward(batch.input), batch.labels);
     const auto samples = static_cast<double>(batch.labels.numel());
-    loss += result.loss.to(torch::kCPU, torch::kFloat64) * samples;
-    misses += result.misses.item<std::int64_t>();
-  });
+    sums[0] += result.loss.to(torch::kCPU, torch::kFloat64) * samples;
+    sums[1] += result.misses.to(torch::kCPU);
+  };
+  if (workers == nullptr) {
+    for_each_batch(data, add);
+  } else {
+    for_each_batch(data, add, workers->rank(), workers->size());
+    workers->sum(sums);
+  }
   network.set_training(true);
   const auto total = static_cast<double>(data.size());
-  return {.loss = loss.item<double>() / total,
-          .error = static_cast<double>(misses) / total,
+  return {.loss = sums[0].item<double>() / total,
+          .error = sums[1].item<double>() / total,
           .examples = data.size()};
 }
 
-Score evaluate(Network& network, const Batches& data, const std::vector<Quantized>& low_bit) {
+Score evaluate(Network& network,
+               const Batches& data,
+               const std::vector<Quantized>& low_bit,
+               Communicator* workers) {
   const Deployed deployed(network, low_bit);
-  return evaluate(network, data);
+  return evaluate(network, data, workers);
 }
 
 double loss_at(Network& network, const Batch& batch, const torch::Tensor& weights) {

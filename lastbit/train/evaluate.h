@@ -6,6 +6,7 @@
 
 #include "lastbit/quant/quantized.h"
 #include "lastbit/train/batches.h"
+#include "lastbit/train/communicator.h"
 #include "lastbit/train/network.h"
 
 namespace lastbit {
@@ -24,13 +25,21 @@ struct BatchLoss {
 BatchLoss cross_entropy(const torch::Tensor& logits, const torch::Tensor& labels);
 
 /// Calls `use` on all samples in their order, a few hundred at a time.
-void for_each_batch(const Batches& data, const std::function<void(const Batch&)>& use);
+/// @param worker, workers  worker number `worker` of so many takes its share of them.
+void for_each_batch(const Batches& data,
+                    const std::function<void(const Batch&)>& use,
+                    int worker = 0,
+                    int workers = 1);
 
 /// Runs the network over all samples with batch norm and dropout as in use.
-Score evaluate(Network& network, const Batches& data);
+/// @param workers  share the samples, all calling this; null: alone.
+Score evaluate(Network& network, const Batches& data, Communicator* workers = nullptr);
 
 /// The same with the low-bit weights in the float weights' place, which are put back afterwards.
-Score evaluate(Network& network, const Batches& data, const std::vector<Quantized>& low_bit);
+Score evaluate(Network& network,
+               const Batches& data,
+               const std::vector<Quantized>& low_bit,
+               Communicator* workers = nullptr);
 
 /// Mean cross-entropy of a batch with `weights` (total) in the low-bit weights' place for the time
 /// of the call, batch norm and dropout as in use.

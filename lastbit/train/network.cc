@@ -164,6 +164,18 @@ bool Network::has_batch_norm() const {
   });
 }
 
+std::vector<torch::Tensor> Network::statistics() const {
+  std::vector<torch::Tensor> result;
+  for (const Node& node : graph_.nodes) {
+    if (node.op != "BatchNormalization") continue;
+    for (const std::size_t input : {std::size_t{3}, std::size_t{4}}) {
+      const auto found = constants_.find(node.inputs.at(input));
+      if (found != constants_.end()) result.push_back(found->second);
+    }
+  }
+  return result;
+}
+
 torch::Tensor Network::forward(const torch::Tensor& input) {
   values_[slots_.at(graph_.inputs.front().name)] = input;
   for (const Step& step : steps_) step(values_);

@@ -50,6 +50,8 @@ class Network {
   void set_training(bool training) noexcept { mode_ = {.training = training}; }
   void set_mode(const ForwardMode& mode) noexcept { mode_ = mode; }
   bool has_batch_norm() const;
+  /// The running means and variances of all batch norms, as views: what `forward` changes.
+  std::vector<torch::Tensor> statistics() const;
 
   /// The constant called `name` (not a parameter) is replaced, as an input's mean is by data.
   /// @throws InputError if there is none of that name and shape.

@@ -42,12 +42,13 @@ Trainer::Trainer(Network& network,
       method_(method),
       optimizer_(make_optimizer(
           options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())),
+      parallel_(options_.workers, network),
       rounds_(options_.round,
               steps_an_epoch(train, options_),
               options_.epochs * steps_an_epoch(train, options_)) {
   if (options_.distillation.teacher != nullptr) check(options_.distillation);
   require_classes(network_, train_);
-  torch::manual_seed(options_.seed);
+  torch::manual_seed(worker_seed(options_.seed, parallel_.rank()));
 
   start_epoch(0);
   at_.total_steps = options_.epochs * steps_an_epoch(train_, options_);
@@ -86,13 +87,23 @@ void Trainer::run_epoch(const Observer& observer) {
                      shuffled_order(train_.size(), options_.seed, at_.epoch),
                      {.batch = options_.batch,
                       .begin = samples_,
+                      .worker = parallel_.rank(),
+                      .workers = parallel_.size(),
                       .augmentation = AugmentationSeed{options_.seed, at_.epoch}});
   const auto mean = [&](const torch::Tensor& sum) {
     return sum.item<double>() / static_cast<double>(samples_);
   };
 
   while (!stream.done() && !feasible_) {
-    step(stream.next());
+    const std::int64_t count = std::min(options_.batch, train_.size() - samples_);
+    if (!parallel_.alone()) stopping_ = observer.stop && observer.stop();
+    parallel_.begin_step();
+    try {
+      step(stream.next(), count);
+    } catch (const LostWorker&) {
+      parallel_.restore();
+      throw;
+    }
     const bool last = stream.done();
     if (rounds_.ends_at(at_.step)) end_round(observer);
     if (last || at_.step % kStepsBetweenReports == 0) {
@@ -102,12 +113,14 @@ void Trainer::run_epoch(const Observer& observer) {
     }
     seconds_ = seconds();
     if (observer.between_steps) observer.between_steps();
-    if (observer.stop && observer.stop()) {
+    if (parallel_.alone()) stopping_ = observer.stop && observer.stop();
+    if (stopping_) {
       throw WorkError(
           cat("[train] stopped on request in epoch ", at_.epoch + 1, " of ", options_.epochs));
     }
   }
 
+  parallel_.require_same(cat("after epoch ", at_.epoch + 1));
   if (!observer.epoch) return;
   observer.epoch({.epoch = at_.epoch + 1,
                   .loss = mean(loss_sum_),
@@ -120,11 +133,11 @@ void Trainer::run_epoch(const Observer& observer) {
                   .feasible = feasible_});
 }
 
-void Trainer::step(const Batch& batch) {
+void Trainer::step(const Batch& batch, std::int64_t samples) {
   at_.learning_rate = options_.learning_rate.at(at_, Over::kSteps);
   at_.step_size = optimizer_->step_size(at_.learning_rate);
   if (method_ != nullptr) at_.learning_rate = method_->learning_rate(at_, at_.learning_rate);
-  const std::int64_t count = batch.labels.size(0);
+  BatchLoss sums;  // at the weights of the step: the first pass's
   const int passes = method_ == nullptr ? 1 : method_->passes();
   for (int pass = 0; pass < passes; ++pass) {
     if (method_ != nullptr) {
@@ -132,25 +145,46 @@ void Trainer::step(const Batch& batch) {
       method_->before_forward(at_, pass);
     }
     network_.gradients().zero_();
-    const torch::Tensor logits = network_.forward(batch.input);
-    const BatchLoss result = cross_entropy(logits, batch.labels);
-    if (options_.distillation.teacher == nullptr) {
-      result.loss.backward();
-    } else {
-      distilled(options_.distillation, batch.input, logits, result.loss).backward();
-    }
+    const std::int64_t own = batch.labels.defined() ? batch.labels.size(0) : 0;
+    BatchLoss result = own == 0 ? BatchLoss{} : backward(batch, samples);
 
     const torch::NoGradGuard no_gradient;
+    if (!parallel_.alone()) result = reduce(result, own, samples);
     if (method_ != nullptr) method_->after_backward(at_, pass);
-    if (pass > 0) continue;  // the loss reported is that at the weights of the step
-    loss_sum_ += result.loss.detach().to(torch::kFloat64) * static_cast<double>(count);
-    miss_sum_ += result.misses;
-    samples_ += count;
+    if (pass == 0) sums = result;
   }
   const torch::NoGradGuard no_gradient;
+  loss_sum_ += sums.loss;
+  miss_sum_ += sums.misses;
+  samples_ += samples;
   optimizer_->step(at_.learning_rate);
   ++at_.step;
   if (method_ != nullptr) method_->after_step(at_);
+}
+
+BatchLoss Trainer::backward(const Batch& batch, std::int64_t samples) {
+  const torch::Tensor logits = network_.forward(batch.input);
+  const BatchLoss result = cross_entropy(logits, batch.labels);
+  torch::Tensor target = result.loss;
+  if (options_.distillation.teacher != nullptr) {
+    target = distilled(options_.distillation, batch.input, logits, result.loss);
+  }
+  const auto own = static_cast<double>(batch.labels.numel());
+  if (!parallel_.alone()) target = target * (own / static_cast<double>(samples));
+  target.backward();
+  return {.loss = result.loss.detach().to(torch::kFloat64) * own, .misses = result.misses};
+}
+
+BatchLoss Trainer::reduce(const BatchLoss& own, std::int64_t own_samples, std::int64_t samples) {
+  DataParallel::Sums sums{.stop = stopping_};
+  if (own_samples > 0) {
+    sums.loss = own.loss.item<double>();
+    sums.misses = own.misses.item<double>();
+  }
+  sums = parallel_.reduce(sums, static_cast<double>(own_samples) / static_cast<double>(samples));
+  stopping_ = sums.stop;
+  return {.loss = torch::full_like(loss_sum_, sums.loss),
+          .misses = torch::full_like(miss_sum_, static_cast<std::int64_t>(sums.misses))};
 }
 
 void Trainer::end_round(const Observer& observer) {
@@ -194,8 +228,8 @@ void Trainer::require_finite() const {
 }
 
 Score Trainer::test() const {
-  return method_ == nullptr ? evaluate(network_, test_)
-                            : evaluate(network_, test_, method_->deployed());
+  return method_ == nullptr ? evaluate(network_, test_, options_.workers)
+                            : evaluate(network_, test_, method_->deployed(), options_.workers);
 }
 
 }  // namespace lastbit

@@ -9,6 +9,8 @@
 
 #include "lastbit/method/method.h"
 #include "lastbit/train/batches.h"
+#include "lastbit/train/communicator.h"
+#include "lastbit/train/data_parallel.h"
 #include "lastbit/train/distillation.h"
 #include "lastbit/train/evaluate.h"
 #include "lastbit/train/network.h"
@@ -19,7 +21,8 @@ namespace lastbit {
 
 struct TrainerOptions {
   std::int64_t epochs = 10;
-  std::int64_t batch = 128;       ///< Samples a step; the last step of an epoch takes what is left.
+  /// Samples a step, of all workers together; the last step of an epoch takes what is left.
+  std::int64_t batch = 128;
   Schedule learning_rate = 0.05;  ///< Its factor form counts epochs.
   OptimizerOptions optimizer = {};
   RoundLength round = {};
@@ -29,6 +32,8 @@ struct TrainerOptions {
   double feasible = 0.0;
   /// Training samples on which each round measures the loss at the float and the low-bit weights.
   std::int64_t probe = 256;
+  /// Those that train the network together, each with a Trainer of the same options; null: alone.
+  Communicator* workers = nullptr;
 };
 
 /// What a run says at the end of each epoch.
@@ -68,7 +73,9 @@ struct Observer {
   std::function<void(const EpochReport&)> epoch;
   std::function<void(const RoundReport&)> round;
   std::function<void()> between_steps;  ///< called after each step, when `state` may be taken
-  std::function<bool()> stop;           ///< asked after that; true ends the run with WorkError
+  /// Asked after that; true ends the run with WorkError. Where several workers train, each is asked
+  /// before a step, and if one says true it is the last for all.
+  std::function<bool()> stop;
 };
 
 /// The one training loop: of the reference (no method) and of every method.
@@ -82,8 +89,12 @@ class Trainer {
           TrainerOptions options,
           Method* method = nullptr);
 
-  /// @throws WorkError if the loss is no longer finite, or the observer asks to stop.
+  /// @throws WorkError if the loss is no longer finite, or the observer asks to stop; LostWorker,
+  /// after which `state` on worker 0 is that before the step that failed.
   void run(const Observer& observer);
+
+  /// Whether the step that `between_steps` follows is the last, because a worker was asked to stop.
+  bool stopping() const noexcept { return stopping_; }
 
   /// Samples trained on, over all epochs.
   std::int64_t samples_done() const noexcept { return at_.epoch * train_.size() + samples_; }
@@ -99,7 +110,12 @@ class Trainer {
  private:
   void start_epoch(std::int64_t epoch);
   void run_epoch(const Observer& observer);
-  void step(const Batch& batch);
+  // @param batch  of this worker. @param samples  in the batches of all.
+  void step(const Batch& batch, std::int64_t samples);
+  // Adds the gradient of this worker's batch, of `samples` of all; sums over it come back.
+  BatchLoss backward(const Batch& batch, std::int64_t samples);
+  // Sums over the batches of all workers.
+  BatchLoss reduce(const BatchLoss& own, std::int64_t own_samples, std::int64_t samples);
   void end_round(const Observer& observer);
   void report_round(const Observer& observer);
   void require_finite() const;
@@ -111,6 +127,7 @@ class Trainer {
   TrainerOptions options_;
   Method* method_;
   std::unique_ptr<Optimizer> optimizer_;
+  DataParallel parallel_;
   Rounds rounds_;
   Progress at_;
   std::optional<Residuals> residuals_;
@@ -122,6 +139,7 @@ class Trainer {
   std::int64_t samples_ = 0;  // done in the epoch; where it goes on
   double seconds_ = 0.0;      // that the epoch took before it was stopped
   bool feasible_ = false;
+  bool stopping_ = false;  // asked for, by whichever worker
 };
 
 }  // namespace lastbit

@@ -144,6 +144,12 @@ void Trainer::load(const State& state) {
     residuals_->flipped = value[2];
     residuals_->penalty = value[3];
   }
+  if (parallel_.rank() != 0) {
+    // Worker 0's random state was saved; the others' dropout goes on with other numbers.
+    torch::manual_seed(
+        worker_seed(options_.seed + static_cast<std::uint64_t>(at_.step), parallel_.rank()));
+    return;
+  }
   set_random_state(torch::kCPU, part(state, "random.cpu", torch::kUInt8, -1));
   if (network_.device().is_cuda()) {
     set_random_state(network_.device(), part(state, "random.cuda", torch::kUInt8, -1));

@@ -67,6 +67,41 @@ TEST(BatchStream, IsTheSameWithAndWithoutAThread) {
   }
 }
 
+TEST(BatchStream, GivesEachWorkerItsSliceOfEveryBatch) {
+  const Batches batches(
+      std::make_shared<SlowSamples>(), {2, 5, 5}, torch::kCPU, Augmentation::parse("pad2-flip"));
+  const auto order = shuffled_order(20, 1, 2);
+  const auto stream_of = [&](int worker, int workers, std::size_t ahead) {
+    return all(BatchStream(batches,
+                           order,
+                           {.batch = 9,
+                            .worker = worker,
+                            .workers = workers,
+                            .augmentation = AugmentationSeed{3, 4},
+                            .ahead = ahead}));
+  };
+  const std::vector<Batch> whole = stream_of(0, 1, 0);
+  for (const std::size_t ahead : {0, 2}) {
+    std::vector<std::vector<torch::Tensor>> inputs(whole.size());
+    std::int64_t empty = 0;
+    for (int worker = 0; worker < 4; ++worker) {
+      const std::vector<Batch> own = stream_of(worker, 4, ahead);
+      ASSERT_EQ(own.size(), whole.size());
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        if (own[i].input.defined()) {
+          inputs[i].push_back(own[i].input);
+        } else {
+          ++empty;
+        }
+      }
+    }
+    EXPECT_EQ(empty, 2);  // the last batch has two samples for four workers
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      EXPECT_TRUE(torch::cat(inputs[i]).equal(whole[i].input)) << i;
+    }
+  }
+}
+
 TEST(BatchStream, WithoutASeedIsNotAugmented) {
   const Batches batches(
       std::make_shared<SlowSamples>(), {2, 3, 3}, torch::kCPU, Augmentation::parse("crop3-flip"));

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/base/file.h"
 #include "lastbit/base/text.h"
 #include "lastbit/cli/interrupt.h"
 #include "lastbit/safetensors/safetensors.h"
@@ -133,18 +134,24 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
 std::optional<Checkpoint> read_checkpoint(const std::filesystem::path& folder) {
   remove_leftovers(folder);
   if (!std::filesystem::exists(file_in(folder))) return std::nullopt;
-  const Safetensors file = read_safetensors(file_in(folder));
+  const MappedFile file(file_in(folder));
+  return parse_checkpoint(file.bytes(), file_in(folder).string());
+}
+
+std::string checkpoint_bytes(const std::filesystem::path& folder) {
+  const MappedFile file(file_in(folder));
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& where) {
+  const Safetensors file = parse_safetensors(bytes, where);
   const auto text = [&](const std::string& key) {
     const auto found = file.metadata.find(key);
     return found == file.metadata.end() ? std::string() : found->second;
   };
   if (text("version") != kVersion) {
-    throw FormatError(cat("[checkpoint] ",
-                          file_in(folder).string(),
-                          " is of version '",
-                          text("version"),
-                          "', expected ",
-                          kVersion));
+    throw FormatError(
+        cat("[checkpoint] ", where, " is of version '", text("version"), "', expected ", kVersion));
   }
   Checkpoint result{.phase = text("phase"),
                     .trained = {.seconds = number_in<double>(file, "seconds"),
@@ -164,6 +171,7 @@ std::map<std::string, torch::Tensor> kept_state(const Checkpoint& checkpoint) {
 }
 
 bool Checkpoints::due() const {
+  if (folder_.is_nowhere()) return false;
   if (interrupted()) return true;
   const std::chrono::duration<double, std::ratio<60>> passed =
       std::chrono::steady_clock::now() - last_;
@@ -173,6 +181,7 @@ bool Checkpoints::due() const {
 void Checkpoints::save(const std::string& phase,
                        const Trained& trained,
                        std::map<std::string, torch::Tensor> state) {
+  if (folder_.is_nowhere()) return;
   state.insert(kept_.begin(), kept_.end());
   write_checkpoint(folder_.path(),
                    {.phase = phase,
@@ -187,6 +196,7 @@ void Checkpoints::keep(const std::map<std::string, torch::Tensor>& state) {
 }
 
 void Checkpoints::remove() const {
+  if (folder_.is_nowhere()) return;
   std::error_code ignored;
   std::filesystem::remove(file_in(folder_.path()), ignored);
 }

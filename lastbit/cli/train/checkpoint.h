@@ -1,10 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -42,6 +44,11 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
 /// The checkpoint in `folder`; nothing if there is none. Removes what a killed writer left.
 /// @throws FormatError if it is damaged.
 std::optional<Checkpoint> read_checkpoint(const std::filesystem::path& folder);
+
+/// The bytes of that file, which is there.
+std::string checkpoint_bytes(const std::filesystem::path& folder);
+/// The checkpoint that such bytes hold. @param where  the file's name, for messages.
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& where);
 
 /// What `Checkpoints::keep` was given.
 std::map<std::string, torch::Tensor> kept_state(const Checkpoint& checkpoint);

@@ -19,6 +19,7 @@
 #include "lastbit/cli/train/compression.h"
 #include "lastbit/cli/train/jobs.h"
 #include "lastbit/cli/train/run_start.h"
+#include "lastbit/cli/train/worker_run.h"
 #include "lastbit/graph/onnx.h"
 
 namespace lastbit {
@@ -56,6 +57,7 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
   const auto settle = [&] {
     info = &settle_method(line.app(), choice.method);
     line.app().get_option("--temperature")->configurable(choice.distill != 0.0);
+    settle_workers(line.app(), choice.workers);
   };
   if (!line.parse(arguments, settle)) return std::nullopt;
   if (choice.distill == 0.0 && line.app().count("--temperature") > 0) {
@@ -63,28 +65,33 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
   }
   // A saved configuration without a pattern holds an empty one.
   std::erase(choice.shares, "");
-  apply(choice.training);
+  if (run_in_workers(choice.workers, "compress", arguments)) return std::nullopt;
+  const auto workers = join_workers(choice.workers, line.config(), choice.training);
+  const bool main = leads(workers.get());
   choice.training.trainer.round = parse_round(choice.project_every);
   if (choice.run.empty()) {
     choice.run =
         cat("runs/", std::filesystem::path(choice.model).stem().string(), "-", choice.method.name);
   }
-  if (auto result = finished_run(choice.run, line.config(), choice.checkpoint, choice.json)) {
-    return result;
-  }
+  std::optional<JobResult> finished;
+  if (main) finished = finished_run(choice.run, line.config(), choice.checkpoint, choice.json);
+  if (agreed(workers.get(), finished.has_value())) return finished;
   Compression compression(choice, *info);
-  if (!choice.out.empty()) require_writable(choice.out);
+  if (!choice.out.empty() && main) require_writable(choice.out);
   std::optional<Checkpoint> from;
-  RunFolder folder = open_run(choice.run, line.config(), choice.force, choice.checkpoint, from);
+  RunFolder folder =
+      open_run(choice.run, line.config(), choice.force, choice.checkpoint, from, workers.get());
   Checkpoints checkpoints(folder, choice.checkpoint);
   const std::string out = choice.out.empty() ? folder.file("compressed.onnx").string() : choice.out;
-  write_onnx(folder.file("reference.onnx"), compression.reference());
+  if (main) write_onnx(folder.file("reference.onnx"), compression.reference());
 
   const std::optional<Score> before = compression.test_score();
-  if (before) std::cerr << "reference: test " << score_text(*before) << "\n";
+  if (before && main) std::cerr << "reference: test " << score_text(*before) << "\n";
   compression.run(folder, checkpoints, from ? &*from : nullptr);
   compression.settle();
   const std::optional<Score> after = compression.test_score();
+  const std::optional<Score> after_on_train = compression.train_score();
+  if (!main) return std::nullopt;
 
   const Graph trained = compression.trained();
   Graph compressed = compression.compressed();
@@ -95,7 +102,7 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
   nlohmann::ordered_json result = result_of(out, choice, before);
   result["bit_ratio"] = bit_ratio(compressed);
   if (after) result["test"] = score_json(*after);
-  if (const auto score = compression.train_score()) result["train"] = score_json(*score);
+  if (after_on_train) result["train"] = score_json(*after_on_train);
   result["training_seconds"] = compression.trained_for().seconds;
   result["epochs_trained"] = compression.trained_for().epochs;
   folder.write_result(result);
@@ -111,8 +118,9 @@ std::optional<JobResult> run_compress(const std::vector<std::string>& arguments)
 }
 
 int compress_command(int argc, char** argv) {
-  if (const auto result = run_compress({argv + 1, argv + argc})) print(*result);
-  return 0;
+  return exit_code_of([&] {
+    if (const auto result = run_compress({argv + 1, argv + argc})) print(*result);
+  });
 }
 
 }  // namespace lastbit

@@ -71,6 +71,7 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
   add_checkpoint_options(app, choice.checkpoint);
   add_training_options(app, choice.training);
+  add_worker_options(app, choice.workers);
   app.add_option("--project-every",
                  choice.project_every,
                  "Length of a round, as 1epoch or 100steps, or of the first and the others, as "

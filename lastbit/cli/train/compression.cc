@@ -53,12 +53,12 @@ void Compression::open_data() {
 }
 
 std::optional<Score> Compression::test_score() {
-  if (data_) return evaluate(network_, data_->test);
+  if (data_) return evaluate(network_, data_->test, workers());
   return std::nullopt;
 }
 
 std::optional<Score> Compression::train_score() {
-  if (data_) return evaluate(network_, data_->train);
+  if (data_) return evaluate(network_, data_->train, workers());
   return std::nullopt;
 }
 
@@ -113,7 +113,7 @@ void Compression::estimate_batch_norm() {
   const TrainerOptions& options = choice_.training.trainer;
   const std::int64_t batches =
       reestimate_batch_norm(network_, data_->train, options.batch, kBatches, options.seed);
-  if (batches > 0) {
+  if (batches > 0 && leads(workers())) {
     std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
   }
 }

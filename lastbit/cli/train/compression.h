@@ -9,6 +9,7 @@
 #include "lastbit/cli/run_folder.h"
 #include "lastbit/cli/train/method_options.h"
 #include "lastbit/cli/train/training.h"
+#include "lastbit/cli/train/worker_run.h"
 #include "lastbit/train/trainer.h"
 
 namespace lastbit {
@@ -24,6 +25,7 @@ struct CompressChoice {
   DataChoice data;
   TrainingChoice training;
   CheckpointChoice checkpoint;
+  WorkersChoice workers;
   std::vector<std::string> codebooks = {"ternary"};
   std::vector<std::string> shares;
   MethodChoice method;
@@ -60,6 +62,7 @@ class Compression {
   const Trained& trained_for() const noexcept { return trained_; }
 
  private:
+  Communicator* workers() const noexcept { return choice_.training.trainer.workers; }
   void open_data();
   void finish(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from);
   void estimate_batch_norm();

@@ -1,6 +1,7 @@
 #include "lastbit/cli/train/run_start.h"
 
 #include <iostream>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -30,11 +31,13 @@ std::optional<JobResult> finished_run(const std::filesystem::path& folder,
       .as_json = as_json};
 }
 
-RunFolder open_run(const std::filesystem::path& folder,
-                   const std::string& config,
-                   bool force,
-                   const CheckpointChoice& choice,
-                   std::optional<Checkpoint>& from) {
+namespace {
+
+RunFolder open_here(const std::filesystem::path& folder,
+                    const std::string& config,
+                    bool force,
+                    const CheckpointChoice& choice,
+                    std::optional<Checkpoint>& from) {
   const bool is_there = std::filesystem::exists(folder / "config.toml");
   if (choice.resume && is_there) {
     require_same_options(folder, config);
@@ -51,6 +54,27 @@ RunFolder open_run(const std::filesystem::path& folder,
     std::filesystem::remove(result.file(name));
   }
   return result;
+}
+
+}  // namespace
+
+RunFolder open_run(const std::filesystem::path& folder,
+                   const std::string& config,
+                   bool force,
+                   const CheckpointChoice& choice,
+                   std::optional<Checkpoint>& from,
+                   Communicator* workers) {
+  if (workers == nullptr) return open_here(folder, config, force, choice, from);
+  if (workers->rank() == 0) {
+    RunFolder result = open_here(folder, config, force, choice, from);
+    broadcast(*workers, from ? checkpoint_bytes(folder) : std::string());
+    return result;
+  }
+  const std::string bytes = broadcast(*workers, std::string());
+  if (!bytes.empty()) {
+    from = parse_checkpoint(std::as_bytes(std::span(bytes)), "worker 0's checkpoint");
+  }
+  return RunFolder::nowhere();
 }
 
 }  // namespace lastbit

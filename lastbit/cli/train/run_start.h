@@ -7,6 +7,7 @@
 #include "lastbit/cli/run_folder.h"
 #include "lastbit/cli/train/checkpoint.h"
 #include "lastbit/cli/train/jobs.h"
+#include "lastbit/train/communicator.h"
 
 namespace lastbit {
 
@@ -21,6 +22,8 @@ std::optional<JobResult> finished_run(const std::filesystem::path& folder,
 /// Makes the folder of a new run, or opens that of one that goes on.
 ///
 /// @param force  write over a run that is there.
+/// @param workers  that train together, all calling this, or null. Worker 0 alone sees the folder;
+///     the others get its checkpoint from it, and a folder that is nowhere.
 /// @param from   becomes where to go on; stays empty for a run from its start.
 /// @throws InputError if it holds a run that is not to be resumed or written over, or one with
 /// other
@@ -29,6 +32,7 @@ RunFolder open_run(const std::filesystem::path& folder,
                    const std::string& config,
                    bool force,
                    const CheckpointChoice& choice,
-                   std::optional<Checkpoint>& from);
+                   std::optional<Checkpoint>& from,
+                   Communicator* workers = nullptr);
 
 }  // namespace lastbit

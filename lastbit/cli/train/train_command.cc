@@ -18,6 +18,7 @@
 #include "lastbit/cli/train/jobs.h"
 #include "lastbit/cli/train/run_start.h"
 #include "lastbit/cli/train/training.h"
+#include "lastbit/cli/train/worker_run.h"
 #include "lastbit/graph/onnx.h"
 
 namespace lastbit {
@@ -33,6 +34,7 @@ struct TrainChoice {
   ZooOptions network;
   TrainingChoice training;
   CheckpointChoice checkpoint;
+  WorkersChoice workers;
 };
 
 bool is_file(const std::string& model) { return model.ends_with(".onnx"); }
@@ -85,6 +87,7 @@ void add_options(CLI::App& app, TrainChoice& choice) {
   add_checkpoint_options(app, choice.checkpoint);
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
   add_training_options(app, choice.training);
+  add_worker_options(app, choice.workers);
   add_network_options(app, choice.network);
 }
 
@@ -96,17 +99,20 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                    "Example: lastbit train lenet5 --data mnist --epochs 10 --run runs/lenet5");
   TrainChoice choice = defaults();
   add_options(line.app(), choice);
-  if (!line.parse(arguments)) return std::nullopt;
-  apply(choice.training);
+  const auto settle = [&] { settle_workers(line.app(), choice.workers); };
+  if (!line.parse(arguments, settle)) return std::nullopt;
+  if (run_in_workers(choice.workers, "train", arguments)) return std::nullopt;
+  const auto workers = join_workers(choice.workers, line.config(), choice.training);
+  const bool main = leads(workers.get());
   if (choice.run.empty()) {
     choice.run = cat("runs/",
                      std::filesystem::path(choice.model).stem().string(),
                      "-",
                      std::filesystem::path(choice.data.name).stem().string());
   }
-  if (auto result = finished_run(choice.run, line.config(), choice.checkpoint, choice.json)) {
-    return result;
-  }
+  std::optional<JobResult> finished;
+  if (main) finished = finished_run(choice.run, line.config(), choice.checkpoint, choice.json);
+  if (agreed(workers.get(), finished.has_value())) return finished;
   const Dataset data = open(choice.data);
   const Graph graph = starting_graph(choice, line.app(), data);
   Network network(graph, {}, device_of(choice.training));
@@ -116,16 +122,20 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   const Batches& test = parts.test;
   Trainer trainer(network, train, test, choice.training.trainer);
 
-  if (!choice.out.empty()) require_writable(choice.out);
+  if (!choice.out.empty() && main) require_writable(choice.out);
   std::optional<Checkpoint> from;
-  RunFolder folder = open_run(choice.run, line.config(), choice.force, choice.checkpoint, from);
+  RunFolder folder =
+      open_run(choice.run, line.config(), choice.force, choice.checkpoint, from, workers.get());
   const std::string out = choice.out.empty() ? folder.file("reference.onnx").string() : choice.out;
-  std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test\n",
-                           choice.model,
-                           network.parameters().numel(),
-                           data.name,
-                           train.size(),
-                           test.size());
+  if (main) {
+    std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test{}\n",
+                             choice.model,
+                             network.parameters().numel(),
+                             data.name,
+                             train.size(),
+                             test.size(),
+                             workers ? cat(", ", workers->size(), " workers") : "");
+  }
   Checkpoints checkpoints(folder, choice.checkpoint);
   Trained trained;
   if (from) {
@@ -135,11 +145,13 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   run_with_progress(
       trainer, choice.training.trainer, train.size(), "train", folder, checkpoints, trained);
 
-  write_onnx(out, network.exported());
-  const Score score = evaluate(network, test);
+  if (main) write_onnx(out, network.exported());
+  const Score score = evaluate(network, test, workers.get());
+  const Score train_score = evaluate(network, train, workers.get());
+  if (!main) return std::nullopt;
   const nlohmann::ordered_json result = {{"model", out},
                                          {"test", score_json(score)},
-                                         {"train", score_json(evaluate(network, train))},
+                                         {"train", score_json(train_score)},
                                          {"seed", choice.training.trainer.seed},
                                          {"epochs", choice.training.trainer.epochs},
                                          {"training_seconds", trained.seconds},
@@ -157,8 +169,9 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
 }
 
 int train_command(int argc, char** argv) {
-  if (const auto result = run_train({argv + 1, argv + argc})) print(*result);
-  return 0;
+  return exit_code_of([&] {
+    if (const auto result = run_train({argv + 1, argv + argc})) print(*result);
+  });
 }
 
 }  // namespace lastbit

@@ -82,13 +82,25 @@ nlohmann::ordered_json entry_of(const RoundReport& report, const std::string& ph
   return entry;
 }
 
+// A worker that works and reports nothing.
+void follow(Trainer& trainer, Trained& trained) {
+  Observer observer;
+  observer.stop = interrupted;
+  observer.epoch = [&](const EpochReport& report) {
+    trained.seconds += report.seconds;
+    ++trained.epochs;
+  };
+  trainer.run(observer);
+}
+
 }  // namespace
 
 void add_training_options(CLI::App& app, TrainingChoice& choice) {
   TrainerOptions& trainer = choice.trainer;
   app.add_option("--epochs", trainer.epochs, "Passes over the training data")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--batch", trainer.batch, "Samples a step")->check(CLI::Range(1, 1 << 20));
+  app.add_option("--batch", trainer.batch, "Samples a step, of each worker")
+      ->check(CLI::Range(1, 1 << 20));
   app.add_option("--learning-rate,--lr",
                  choice.learning_rate,
                  "0.05, 0.1..0.001 (over the run), 0.1*0.98 (an epoch) or cosine:0.05")
@@ -122,7 +134,12 @@ void apply(TrainingChoice& choice) {
   catch_interrupts();
 }
 
-torch::Device device_of(const TrainingChoice& choice) { return torch::Device(choice.device); }
+torch::Device device_of(const TrainingChoice& choice) {
+  const torch::Device device(choice.device);
+  return choice.device_index < 0
+             ? device
+             : torch::Device(device.type(), static_cast<c10::DeviceIndex>(choice.device_index));
+}
 
 BothParts batches_of(const Dataset& data, const Network& network, const TrainingChoice& choice) {
   const Shape& shape = network.sample_shape();
@@ -148,12 +165,19 @@ void run_with_progress(Trainer& trainer,
                        RunFolder& folder,
                        Checkpoints& checkpoints,
                        Trained& trained) {
+  if (options.workers != nullptr && options.workers->rank() != 0) {
+    follow(trainer, trained);
+    return;
+  }
   ProgressBar bar(options.epochs * train_samples, "images", trainer.samples_done());
   Observer observer;
-  observer.between_steps = [&] {
-    if (!checkpoints.due()) return;
+  const auto save = [&](bool last) {
     checkpoints.save(phase, trained, trainer.state());
-    if (interrupted()) bar.line(cat("saved; --resume goes on with ", folder.path().string()));
+    if (last) bar.line(cat("saved; --resume goes on with ", folder.path().string()));
+  };
+  observer.between_steps = [&] {
+    const bool last = options.workers == nullptr ? interrupted() : trainer.stopping();
+    if (last || checkpoints.due()) save(last);
   };
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
@@ -190,7 +214,12 @@ void run_with_progress(Trainer& trainer,
   observer.round = [&](const RoundReport& report) {
     if (!report.residuals.layers.empty()) folder.log(entry_of(report, phase));
   };
-  trainer.run(observer);
+  try {
+    trainer.run(observer);
+  } catch (const LostWorker&) {
+    save(/*last=*/true);
+    throw;
+  }
 }
 
 std::string score_text(const Score& score) {

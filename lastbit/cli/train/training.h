@@ -18,6 +18,7 @@ struct TrainingChoice {
   std::string learning_rate;
   int threads = 0;
   std::string device = "cpu";
+  int device_index = -1;  ///< of several CUDA devices; -1: the first
   std::string augment = "none";
   Augmentation augmentation;  ///< `augment`, once applied.
 };
@@ -42,7 +43,8 @@ void log_skipped(const BothParts& data, RunFolder& folder);
 
 /// Runs the loop with a progress bar, a line and a log entry an epoch.
 ///
-/// A method adds a log entry a round.
+/// A method adds a log entry a round. Of several workers the first reports and saves; where it
+/// loses another, it saves the run as it was before the step that failed.
 ///
 /// @param phase    name of this part of the run in the log, as "compress".
 /// @param trained  what was done before; this part is added.

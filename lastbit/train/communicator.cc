@@ -1,0 +1,123 @@
+#include "lastbit/train/communicator.h"
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "lastbit/base/text.h"
+#include "lastbit/train/nccl.h"
+#include "lastbit/train/network.h"
+
+namespace lastbit {
+namespace {
+
+template <typename T>
+std::span<T> elements(const torch::Tensor& tensor) {
+  return {tensor.data_ptr<T>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+class RingCommunicator final : public Communicator {
+ public:
+  RingCommunicator(Ring ring, torch::Device device) : ring_(std::move(ring)) {
+    if (!device.is_cuda()) return;
+    // One without the library would leave the others waiting.
+    std::unique_ptr<NcclLibrary> library = NcclLibrary::load();
+    double found = library == nullptr ? 0.0 : 1.0;
+    ring_.sum(std::span(&found, 1));
+    if (found < size()) return;
+    NcclId id = rank() == 0 ? library->unique_id() : NcclId{};
+    ring_.broadcast(std::as_writable_bytes(std::span(&id, 1)));
+    nccl_ = std::make_unique<Nccl>(std::move(library), id, rank(), size(), device, ring_.timeout());
+  }
+
+  int rank() const noexcept override { return ring_.rank(); }
+  int size() const noexcept override { return ring_.size(); }
+
+  void sum(torch::Tensor tensor) override {
+    if (tensor.is_cpu()) {
+      sum_on_cpu(tensor);
+    } else if (nccl_ != nullptr) {
+      nccl_->sum(tensor);
+    } else {
+      const torch::Tensor host = tensor.to(torch::kCPU);
+      sum_on_cpu(host);
+      tensor.copy_(host);
+    }
+  }
+
+  void broadcast(torch::Tensor tensor) override {
+    ring_.broadcast({static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()});
+  }
+
+ private:
+  void sum_on_cpu(const torch::Tensor& tensor) {
+    if (tensor.scalar_type() == torch::kFloat64) {
+      ring_.sum(elements<double>(tensor));
+    } else {
+      ring_.sum(elements<float>(tensor));
+    }
+  }
+
+  Ring ring_;
+  std::unique_ptr<Nccl> nccl_;
+};
+
+// FNV-1a over 64-bit words; the bytes left over are a last word.
+std::uint64_t checksum(std::span<const std::byte> bytes) {
+  std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
+  while (!bytes.empty()) {
+    std::uint64_t word = 0;
+    const std::size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    sum = std::rotl((sum ^ word) * 0x100'0000'01b3, 29);
+    bytes = bytes.subspan(size);
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_communicator(Ring ring, torch::Device device) {
+  return std::make_unique<RingCommunicator>(std::move(ring), device);
+}
+
+std::string broadcast(Communicator& workers, const std::string& text) {
+  torch::Tensor size = torch::full({1}, static_cast<std::int64_t>(text.size()), torch::kInt64);
+  workers.broadcast(size);
+  torch::Tensor bytes = torch::empty({size.item<std::int64_t>()}, torch::kUInt8);
+  if (workers.rank() == 0) std::memcpy(bytes.data_ptr(), text.data(), text.size());
+  workers.broadcast(bytes);
+  return {static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()};
+}
+
+void broadcast(Communicator& workers, Network& network) {
+  std::map<std::string, torch::Tensor> state = network.state();
+  for (auto& [name, tensor] : state) workers.broadcast(tensor);
+  if (workers.rank() != 0) network.load(state);
+}
+
+void require_same(Communicator& workers, const torch::Tensor& tensor, const std::string& where) {
+  const torch::Tensor host = tensor.detach().to(torch::kCPU).contiguous();
+  const std::uint64_t own =
+      checksum({static_cast<const std::byte*>(host.data_ptr()), host.nbytes()});
+  torch::Tensor first = torch::full({1}, std::bit_cast<std::int64_t>(own), torch::kInt64);
+  workers.broadcast(first);
+  torch::Tensor different = torch::zeros({workers.size()}, torch::kFloat64);
+  if (std::bit_cast<std::uint64_t>(first.item<std::int64_t>()) != own)
+    different[workers.rank()] = 1;
+  workers.sum(different);
+  const std::int64_t count = different.sum().item<std::int64_t>();
+  if (count == 0) return;
+  throw WorkError(cat("[workers] ",
+                      where,
+                      " the weights of ",
+                      count,
+                      " workers, the first of them worker ",
+                      different.argmax().item<std::int64_t>(),
+                      ", differ from worker 0's, expected the same bits (are the machines of one "
+                      "kind, with the same program?)"));
+}
+
+}  // namespace lastbit
