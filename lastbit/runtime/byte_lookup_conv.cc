@@ -7,6 +7,7 @@
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/byte_lookup_weights.h"
 #include "lastbit/runtime/conv_shape.h"
+#include "lastbit/runtime/lookup_strips.h"
 #include "lastbit/runtime/lookup_weights.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/preparations.h"
@@ -18,17 +19,8 @@ namespace {
 
 std::size_t size_of(std::ptrdiff_t size) { return static_cast<std::size_t>(size); }
 
-// Of the tables that a worker keeps, which are best found in the second-level cache.
-constexpr std::size_t kTableBytes = std::size_t{448} << 10U;
 // Those of one window at most.
 constexpr double kWindowBytes = 4 << 20;
-// Columns that a strip has at least where it is cut for the number of threads.
-constexpr std::size_t kStrip = 16;
-// Units that a thread should have at least.
-constexpr std::size_t kThreadUnits = 4;
-
-// The results of a sample are cut into strips of columns. A worker runs down a strip, with the
-// tables of the rows of inputs that the window touches, each pixel's made once.
 class ByteLookupConvStep final : public Step {
  public:
   ByteLookupConvStep(const StepRequest& request,
@@ -50,33 +42,26 @@ class ByteLookupConvStep final : public Step {
         products_(static_cast<double>(element_count(request.inputs[1].shape)) *
                   static_cast<double>(shape.batch * shape.pixels())),
         shape_(shape),
-        rows_(size_of(shape.y.output)),
-        ring_(size_of((shape.y.kernel - 1) * shape.y.dilation) + 1),
-        result_step_(size_of(shape.x.kernel == 1 ? 1 : shape.x.stride)),
         pixel_size_(byte_tables(shape.group_inputs()) * kSubsetSums),
-        stride_(weights_.blocks() * kByteOutputs) {
-    const auto threads = static_cast<std::size_t>(request.plan->options().threads);
-    while (strip_results() > kByteRows && ring_sums() * sizeof(std::uint16_t) > kTableBytes) {
-      ++strips_;
-    }
-    if (threads > 1) divide(threads);
-    row_pixels_ = pixels(strip_results());
-  }
+        strips_(shape,
+                weights_.blocks(),
+                kByteRows,
+                pixel_size_ * sizeof(std::uint16_t),
+                static_cast<std::size_t>(request.plan->options().threads)),
+        row_pixels_(strips_.pixels(strips_.results())),
+        stride_(weights_.blocks() * kByteOutputs) {}
 
-  std::size_t units() const noexcept override {
-    return shape_.groups * shape_.batch * parts_ * strips_ * rows_;
-  }
+  std::size_t units() const noexcept override { return strips_.units(); }
   double work() const noexcept override { return products_; }
   double products() const noexcept override { return products_; }
   std::size_t weight_bytes() const noexcept override {
     return weights_.bytes() + offsets_.size() * sizeof(std::int32_t);
   }
   std::size_t scratch_floats() const noexcept override {
-    return ring_sums() / 2 + (strip_results() + 1) * stride_ + strip_results() + lookups() +
-           ring_ * row_pixels_ + ring_;
+    return ring_sums() / 2 + (strips_.results() + 1) * stride_ + strips_.results() + lookups() +
+           strips_.ring() * row_pixels_ + strips_.ring();
   }
 
-  // Unit = (group, sample, part of the blocks, strip, row), the row running fastest.
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
@@ -85,24 +70,17 @@ class ByteLookupConvStep final : public Step {
     Rows rows;
     rows.tables = reinterpret_cast<std::uint16_t*>(scratch);
     rows.sums = reinterpret_cast<std::int32_t*>(scratch + ring_sums() / 2);
-    rows.zeros = rows.sums + strip_results() * stride_;
+    rows.zeros = rows.sums + strips_.results() * stride_;
     rows.starts = rows.zeros + stride_;
-    rows.offsets = rows.starts + strip_results();
+    rows.offsets = rows.starts + strips_.results();
     rows.pixel_sums = rows.offsets + lookups();
-    rows.made = rows.pixel_sums + ring_ * row_pixels_;
+    rows.made = rows.pixel_sums + strips_.ring() * row_pixels_;
     // The last turn may go beyond the lookups, to the subset without inputs of any table.
     std::fill_n(rows.offsets, lookups(), 0);
     for (std::size_t unit = begin; unit < end; ++unit) {
-      Place at;
-      at.row = unit % rows_;
-      const std::size_t strip = unit / rows_ % strips_;
-      at.part = unit / rows_ / strips_ % parts_;
-      at.sample = unit / rows_ / strips_ / parts_ % shape_.batch;
-      at.group = unit / rows_ / strips_ / parts_ / shape_.batch;
-      at.first = size_of(shape_.x.output) * strip / strips_;
-      at.end = size_of(shape_.x.output) * (strip + 1) / strips_;
+      const Place at = strips_.place(unit);
       if (unit == begin || at.row == 0) {
-        std::fill_n(rows.made, ring_, -1);
+        std::fill_n(rows.made, strips_.ring(), -1);
         const auto sums = weights_.level_sums().subspan(at.group * weights_.outputs());
         const std::int32_t zero = frame.read_as<InputScale>(input_scale_)[at.sample].zero;
         for (std::size_t o = 0; o < weights_.outputs(); ++o) rows.zeros[o] = zero * sums[o];
@@ -113,15 +91,7 @@ class ByteLookupConvStep final : public Step {
   }
 
  private:
-  // Of a unit.
-  struct Place {
-    std::size_t group = 0;
-    std::size_t sample = 0;
-    std::size_t part = 0;
-    std::size_t row = 0;
-    std::size_t first = 0;  // columns [first, end)
-    std::size_t end = 0;
-  };
+  using Place = LookupStrips::Place;
 
   // What a worker keeps from row to row.
   struct Rows {
@@ -134,27 +104,8 @@ class ByteLookupConvStep final : public Step {
     std::int32_t* made;        // (ring): the row whose tables it holds, counted from the border's
   };
 
-  // Makes units enough for so many threads, if there can be.
-  void divide(std::size_t threads) noexcept {
-    const std::size_t width = size_of(shape_.x.output);
-    while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
-    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.blocks()) : 1;
-  }
-
   std::size_t lookups() const noexcept { return weights_.turns() * kTurnTables; }
-  // Of a window one column wide no columns between are needed.
-  std::size_t column_step() const noexcept {
-    return shape_.x.kernel == 1 ? size_of(shape_.x.stride) : 1;
-  }
-  // Pixels with tables for so many results.
-  std::size_t pixels(std::size_t results) const noexcept {
-    return (results - 1) * result_step_ + size_of((shape_.x.kernel - 1) * shape_.x.dilation) + 1;
-  }
-  // Results of a row of the widest strip.
-  std::size_t strip_results() const noexcept {
-    return (size_of(shape_.x.output) + strips_ - 1) / strips_;
-  }
-  std::size_t ring_sums() const noexcept { return ring_ * pixels(strip_results()) * pixel_size_; }
+  std::size_t ring_sums() const noexcept { return strips_.ring() * row_pixels_ * pixel_size_; }
 
   // Makes the tables of all rows that the window touches and that are not there yet, and finds
   // where they lie.
@@ -162,7 +113,7 @@ class ByteLookupConvStep final : public Step {
     std::int32_t* offset = rows.offsets;
     for (std::size_t ky = 0; ky < size_of(shape_.y.kernel); ++ky) {
       const std::size_t row = window_row(at, ky);
-      const std::size_t place = row % ring_;
+      const std::size_t place = row % strips_.ring();
       if (rows.made[place] != static_cast<std::int32_t>(row)) {
         make_row(frame, at, row, rows);
         rows.made[place] = static_cast<std::int32_t>(row);
@@ -181,15 +132,15 @@ class ByteLookupConvStep final : public Step {
                 const Place& at,
                 std::size_t row,
                 const Rows& rows) const noexcept {
-    const std::size_t place = row % ring_ * row_pixels_;
+    const std::size_t place = row % strips_.ring() * row_pixels_;
     const std::size_t y = row + plane_.top - size_of(shape_.y.pad_begin);
     const std::size_t x =
         at.first * size_of(shape_.x.stride) + plane_.left - size_of(shape_.x.pad_begin);
     frame.kernels->make_byte_tables({.x = frame.read_as<std::uint8_t>(input_) +
                                           plane_.at(at.sample, y, x) +
                                           at.group * shape_.group_inputs(),
-                                     .pixels = pixels(at.end - at.first),
-                                     .stride = column_step() * plane_.stored,
+                                     .pixels = strips_.pixels(at.end - at.first),
+                                     .stride = strips_.column_step() * plane_.stored,
                                      .count = shape_.group_inputs(),
                                      .tables = rows.tables + place * pixel_size_,
                                      .sums = rows.pixel_sums + place});
@@ -200,10 +151,12 @@ class ByteLookupConvStep final : public Step {
     const std::size_t results = at.end - at.first;
     std::fill_n(rows.starts, results, 0);
     for (std::size_t ky = 0; ky < size_of(shape_.y.kernel); ++ky) {
-      const std::int32_t* const in_row = rows.pixel_sums + window_row(at, ky) % ring_ * row_pixels_;
+      const std::int32_t* const in_row =
+          rows.pixel_sums + window_row(at, ky) % strips_.ring() * row_pixels_;
       for (std::size_t kx = 0; kx < size_of(shape_.x.kernel); ++kx) {
         const std::int32_t* pixel = in_row + kx * size_of(shape_.x.dilation);
-        for (std::size_t r = 0; r < results; ++r, pixel += result_step_) rows.starts[r] -= *pixel;
+        for (std::size_t r = 0; r < results; ++r, pixel += strips_.result_step())
+          rows.starts[r] -= *pixel;
       }
     }
   }
@@ -211,8 +164,8 @@ class ByteLookupConvStep final : public Step {
   // The chunks run slowest and the blocks fastest, so that the weights of a chunk and the tables of
   // a tile stay in the nearest cache.
   void multiply(const Frame& frame, const Place& at, const Rows& rows) const noexcept {
-    const std::size_t begin = weights_.blocks() * at.part / parts_;
-    const std::size_t end = weights_.blocks() * (at.part + 1) / parts_;
+    const std::size_t begin = weights_.blocks() * at.part / strips_.parts();
+    const std::size_t end = weights_.blocks() * (at.part + 1) / strips_.parts();
     const std::size_t results = at.end - at.first;
     const std::size_t tiles = (results + kByteRows - 1) / kByteRows;
     // Tiles of sizes that differ by one at most.
@@ -228,7 +181,7 @@ class ByteLookupConvStep final : public Step {
         const std::uint16_t* tables[kByteRows];
         const std::size_t size = least + (tile < longer ? 1 : 0);
         for (std::size_t r = 0; r < size; ++r) {
-          tables[r] = rows.tables + (first + r) * result_step_ * pixel_size_;
+          tables[r] = rows.tables + (first + r) * strips_.result_step() * pixel_size_;
         }
         for (std::size_t block = begin; block < end; ++block) {
           frame.kernels->look_up_bytes({tables, size, offsets, count},
@@ -242,7 +195,8 @@ class ByteLookupConvStep final : public Step {
     }
     const std::size_t output = begin * kByteOutputs;
     const std::size_t channel = at.group * shape_.group_outputs() + output;
-    const std::size_t pixel = (at.sample * rows_ + at.row) * size_of(shape_.x.output) + at.first;
+    const std::size_t pixel =
+        (at.sample * strips_.rows() + at.row) * size_of(shape_.x.output) + at.first;
     const std::size_t out = pixel * shape_.out_channels + channel;
     Finish finish{.count = results,
                   .outputs = std::min(weights_.outputs(), end * kByteOutputs) - output,
@@ -270,14 +224,10 @@ class ByteLookupConvStep final : public Step {
   int output_;
   double products_;
   ConvShape shape_;
-  std::size_t rows_;            // of results
-  std::size_t ring_;            // rows of tables that are kept
-  std::size_t result_step_;     // pixels from one result to the next, of those that have tables
-  std::size_t pixel_size_;      // sums of a pixel's tables
-  std::size_t stride_;          // outputs of all blocks
-  std::size_t row_pixels_ = 0;  // of a row of the widest strip that have tables
-  std::size_t strips_ = 1;
-  std::size_t parts_ = 1;
+  std::size_t pixel_size_;  // sums of a pixel's tables
+  LookupStrips strips_;
+  std::size_t row_pixels_;  // of a row of the widest strip that have tables
+  std::size_t stride_;      // outputs of all blocks
 };
 
 // Whether lookup takes less time than products. In cycles for a window: a table takes five to be

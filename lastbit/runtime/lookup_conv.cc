@@ -3,6 +3,7 @@
 
 #include "lastbit/runtime/affine.h"
 #include "lastbit/runtime/conv_shape.h"
+#include "lastbit/runtime/lookup_strips.h"
 #include "lastbit/runtime/lookup_weights.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
@@ -14,17 +15,8 @@ namespace {
 
 std::size_t size_of(std::ptrdiff_t size) { return static_cast<std::size_t>(size); }
 
-// Of the tables that a worker keeps, which are best found in the second-level cache.
-constexpr std::size_t kTableBytes = std::size_t{448} << 10U;
 // Those of one window at most.
 constexpr double kWindowBytes = 4 << 20;
-// Columns that a strip has at least where it is cut for the number of threads.
-constexpr std::size_t kStrip = 16;
-// Units that a thread should have at least.
-constexpr std::size_t kThreadUnits = 4;
-
-// The results of a sample are cut into strips of columns. A worker runs down a strip, with the
-// tables of the rows of inputs that the window touches, each pixel's made once.
 class LookupConvStep final : public Step {
  public:
   LookupConvStep(const StepRequest& request,
@@ -40,20 +32,14 @@ class LookupConvStep final : public Step {
         shape_(shape),
         inputs_(inputs),
         pixel_tables_(tables_of(shape.group_inputs(), inputs)),
-        rows_(size_of(shape.y.output)),
-        ring_(size_of((shape.y.kernel - 1) * shape.y.dilation) + 1),
-        lookups_(size_of(shape.y.kernel * shape.x.kernel) * pixel_tables_) {
-    const std::size_t width = size_of(shape.x.output);
-    const auto threads = static_cast<std::size_t>(request.plan->options().threads);
-    while (strip_results() > kLookupRows && strip_bytes() > kTableBytes) ++strips_;
-    if (threads == 1) return;
-    while (units() < kThreadUnits * threads && width >= 2 * kStrip * strips_) strips_ *= 2;
-    parts_ = units() < kThreadUnits * threads ? std::min(threads, weights_.front().blocks()) : 1;
-  }
+        strips_(shape,
+                weights_.front().blocks(),
+                kLookupRows,
+                pixel_floats() * sizeof(float),
+                static_cast<std::size_t>(request.plan->options().threads)),
+        lookups_(size_of(shape.y.kernel * shape.x.kernel) * pixel_tables_) {}
 
-  std::size_t units() const noexcept override {
-    return shape_.groups * shape_.batch * parts_ * strips_ * rows_;
-  }
+  std::size_t units() const noexcept override { return strips_.units(); }
   double work() const noexcept override { return products(); }
   double products() const noexcept override {
     const double window = static_cast<double>(shape_.y.kernel * shape_.x.kernel) *
@@ -67,10 +53,9 @@ class LookupConvStep final : public Step {
     return bytes;
   }
   std::size_t scratch_floats() const noexcept override {
-    return ring_floats() + strip_results() * kLookupOutputs + lookups_ + ring_;
+    return ring_floats() + strips_.results() * kLookupOutputs + lookups_ + strips_.ring();
   }
 
-  // Unit = (group, sample, part of the blocks, strip, row), the row running fastest.
   void run(const Frame& frame,
            std::size_t begin,
            std::size_t end,
@@ -78,33 +63,18 @@ class LookupConvStep final : public Step {
     Rows rows;
     rows.tables = frame.scratch_of(worker);
     rows.sums = rows.tables + ring_floats();
-    rows.offsets = reinterpret_cast<std::int32_t*>(rows.sums + strip_results() * kLookupOutputs);
+    rows.offsets = reinterpret_cast<std::int32_t*>(rows.sums + strips_.results() * kLookupOutputs);
     rows.made = rows.offsets + lookups_;
     for (std::size_t unit = begin; unit < end; ++unit) {
-      Place at;
-      at.row = unit % rows_;
-      const std::size_t strip = unit / rows_ % strips_;
-      at.part = unit / rows_ / strips_ % parts_;
-      at.sample = unit / rows_ / strips_ / parts_ % shape_.batch;
-      at.group = unit / rows_ / strips_ / parts_ / shape_.batch;
-      at.first = size_of(shape_.x.output) * strip / strips_;
-      at.end = size_of(shape_.x.output) * (strip + 1) / strips_;
-      if (unit == begin || at.row == 0) std::fill_n(rows.made, ring_, -1);
+      const Place at = strips_.place(unit);
+      if (unit == begin || at.row == 0) std::fill_n(rows.made, strips_.ring(), -1);
       make_rows(frame, at, rows);
       multiply(frame, at, rows);
     }
   }
 
  private:
-  // Of a unit.
-  struct Place {
-    std::size_t group = 0;
-    std::size_t sample = 0;
-    std::size_t part = 0;
-    std::size_t row = 0;
-    std::size_t first = 0;  // columns [first, end)
-    std::size_t end = 0;
-  };
+  using Place = LookupStrips::Place;
 
   // What a worker keeps from row to row.
   struct Rows {
@@ -122,24 +92,11 @@ class LookupConvStep final : public Step {
     return result;
   }
 
-  // Of a window one column wide no columns between are needed.
-  std::size_t column_step() const noexcept {
-    return shape_.x.kernel == 1 ? size_of(shape_.x.stride) : 1;
-  }
-  // Pixels from one result to the next, of those that have tables.
-  std::size_t result_step() const noexcept { return size_of(shape_.x.stride) / column_step(); }
-  // Columns of tables for so many results.
-  std::size_t columns(std::size_t results) const noexcept {
-    return (results - 1) * result_step() + size_of((shape_.x.kernel - 1) * shape_.x.dilation) + 1;
-  }
-  // Columns of results of the widest strip.
-  std::size_t strip_results() const noexcept {
-    return (size_of(shape_.x.output) + strips_ - 1) / strips_;
-  }
   std::size_t pixel_floats() const noexcept { return pixel_tables_ * kTableSums; }
-  std::size_t row_floats() const noexcept { return columns(strip_results()) * pixel_floats(); }
-  std::size_t ring_floats() const noexcept { return ring_ * row_floats(); }
-  std::size_t strip_bytes() const noexcept { return ring_floats() * sizeof(float); }
+  std::size_t row_floats() const noexcept {
+    return strips_.pixels(strips_.results()) * pixel_floats();
+  }
+  std::size_t ring_floats() const noexcept { return strips_.ring() * row_floats(); }
 
   // Makes the tables of all rows that the window touches and that are not there yet, and finds
   // where they lie.
@@ -148,7 +105,7 @@ class LookupConvStep final : public Step {
     for (std::ptrdiff_t ky = 0; ky < shape_.y.kernel; ++ky) {
       const std::size_t row =
           at.row * size_of(shape_.y.stride) + size_of(ky * shape_.y.dilation);  // of the window
-      const std::size_t place = row % ring_;
+      const std::size_t place = row % strips_.ring();
       float* const tables = rows.tables + place * row_floats();
       if (rows.made[place] != static_cast<std::int32_t>(row)) {
         make_row(frame, at, static_cast<std::ptrdiff_t>(row) - shape_.y.pad_begin, tables);
@@ -169,8 +126,8 @@ class LookupConvStep final : public Step {
                 const Place& at,
                 std::ptrdiff_t y,
                 float* tables) const noexcept {
-    const auto count = static_cast<std::ptrdiff_t>(columns(at.end - at.first));
-    const auto step = static_cast<std::ptrdiff_t>(column_step());
+    const auto count = static_cast<std::ptrdiff_t>(strips_.pixels(at.end - at.first));
+    const auto step = static_cast<std::ptrdiff_t>(strips_.column_step());
     const std::ptrdiff_t x = shape_.x.position(static_cast<std::ptrdiff_t>(at.first), 0);
     // Columns [begin, end) of those with tables lie in the input.
     std::ptrdiff_t begin = x >= 0 ? 0 : std::min(count, (step - 1 - x) / step);
@@ -196,11 +153,13 @@ class LookupConvStep final : public Step {
 
   void multiply(const Frame& frame, const Place& at, const Rows& rows) const noexcept {
     const LookupWeights& weights = weights_[at.group];
-    const std::size_t pixel = (at.sample * rows_ + at.row) * size_of(shape_.x.output) + at.first;
+    const std::size_t pixel =
+        (at.sample * strips_.rows() + at.row) * size_of(shape_.x.output) + at.first;
     const std::size_t results = at.end - at.first;
     const std::size_t tiles = (results + kLookupRows - 1) / kLookupRows;
-    const std::size_t block_end = weights.blocks() * (at.part + 1) / parts_;
-    for (std::size_t block = weights.blocks() * at.part / parts_; block < block_end; ++block) {
+    const std::size_t block_end = weights.blocks() * (at.part + 1) / strips_.parts();
+    for (std::size_t block = weights.blocks() * at.part / strips_.parts(); block < block_end;
+         ++block) {
       const std::size_t channel = at.group * shape_.group_outputs() + block * kLookupOutputs;
       const LookupBlock words = weights.block(block);
       for (std::size_t tile = 0; tile < tiles; ++tile) {
@@ -208,7 +167,7 @@ class LookupConvStep final : public Step {
         const std::size_t first = results * tile / tiles;
         const std::size_t count = results * (tile + 1) / tiles - first;
         for (std::size_t r = 0; r < count; ++r) {
-          tables[r] = rows.tables + (first + r) * result_step() * pixel_floats();
+          tables[r] = rows.tables + (first + r) * strips_.result_step() * pixel_floats();
         }
         frame.kernels->look_up({tables, count, rows.offsets, lookups_},
                                words,
@@ -237,11 +196,8 @@ class LookupConvStep final : public Step {
   ConvShape shape_;
   std::size_t inputs_;  // of a table
   std::size_t pixel_tables_;
-  std::size_t rows_;     // of results
-  std::size_t ring_;     // rows of tables that are kept
+  LookupStrips strips_;
   std::size_t lookups_;  // of a result
-  std::size_t strips_ = 1;
-  std::size_t parts_ = 1;
 };
 
 // Of the tables of one window, and of what lies between its elements.
