@@ -21,8 +21,12 @@ class DirectCompression final : public Method {
 
   torch::Tensor seen(const Progress& /*at*/) const override { return w_.value; }
   const std::vector<Quantized>& deployed() const noexcept override { return z_.quantized(); }
-  std::map<std::string, torch::Tensor> state() const override { return {}; }
-  void load(const std::map<std::string, torch::Tensor>& /*state*/) override {}
+  std::map<std::string, torch::Tensor> state() const override {
+    std::map<std::string, torch::Tensor> result;
+    z_.save(result);
+    return result;
+  }
+  void load(const std::map<std::string, torch::Tensor>& state) override { z_.load(state); }
 
  private:
   Weights w_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,9 +80,17 @@ class Squeezer {
   /// Puts the low-bit weights into the network for good; a round that is under way ends first.
   void finish();
 
+  /// Copies on the CPU of all that must be saved, beside the network and its optimizer, to go on
+  /// later as if never stopped.
+  std::map<std::string, torch::Tensor> state() const;
+  /// Goes on from there, in a run of the same options. The network and the optimizer have been read
+  /// before; parameters that were moved to other memory on the way become views again.
+  /// @throws FormatError if the state is of another run, or not whole.
+  void load(const std::map<std::string, torch::Tensor>& state);
+
   /// What is evaluated and what is packed: one for each parameter, in their order.
   const std::vector<Quantized>& deployed() const noexcept { return method_->deployed(); }
-  /// Of the last round; none before.
+  /// Of the last round; none before. `load` leaves its `layers` empty.
   const std::optional<Residuals>& residuals() const noexcept { return residuals_; }
   const Progress& progress() const noexcept { return at_; }
   const std::vector<LowBitParameter>& parameters() const noexcept { return parameters_; }
@@ -93,6 +102,7 @@ class Squeezer {
   void zero_gradients();
   void gather_gradients();
   void end_round();
+  void take_back_moved();
 
   std::vector<LowBitParameter> parameters_;
   std::unique_ptr<Method> method_;

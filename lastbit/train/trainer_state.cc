@@ -1,7 +1,10 @@
+#include <utility>
+
 #include <ATen/Context.h>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/method/state_parts.h"
 #include "lastbit/train/trainer.h"
 
 // What a Trainer saves, and how it goes on. The order of samples is a pure function of seed and
@@ -9,45 +12,6 @@
 
 namespace lastbit {
 namespace {
-
-using State = std::map<std::string, torch::Tensor>;
-
-torch::Tensor integers(const std::vector<std::int64_t>& values) {
-  return torch::tensor(values, torch::kInt64);
-}
-
-// A list, although torch::tensor of one number in braces would be one.
-torch::Tensor reals(const std::vector<double>& values) {
-  return torch::tensor(values, torch::kFloat64);
-}
-
-const torch::Tensor& part(const State& state,
-                          const std::string& name,
-                          torch::ScalarType type,
-                          std::int64_t size) {
-  const auto found = state.find(name);
-  if (found == state.end() || found->second.scalar_type() != type ||
-      (size >= 0 && found->second.numel() != size)) {
-    throw FormatError(
-        cat("[train] the state of the run has no '", name, "', or one of another kind"));
-  }
-  return found->second;
-}
-
-void add(State& state, const std::string& prefix, const State& part) {
-  for (const auto& [name, tensor] : part) {
-    state[prefix + name] = tensor.detach().to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
-  }
-}
-
-State below(const State& state, const std::string& prefix) {
-  State result;
-  for (auto at = state.lower_bound(prefix); at != state.end() && at->first.starts_with(prefix);
-       ++at) {
-    result[at->first.substr(prefix.size())] = at->second;
-  }
-  return result;
-}
 
 at::Generator generator_of(torch::Device device) {
   return at::globalContext().defaultGenerator(device);
@@ -85,10 +49,7 @@ State Trainer::state() const {
                               feasible_ ? 1 : 0});
   result["sums"] = reals({loss_sum_.item<double>(), seconds_, at_.learning_rate, at_.step_size});
   result["misses"] = integers({miss_sum_.item<std::int64_t>()});
-  if (residuals_) {
-    result["residuals"] =
-        reals({residuals_->primal, residuals_->dual, residuals_->flipped, residuals_->penalty});
-  }
+  if (residuals_) result["residuals"] = figures_of(*residuals_);
   result["random.cpu"] = random_state(torch::kCPU);
   if (network_.device().is_cuda()) result["random.cuda"] = random_state(network_.device());
   return result;
@@ -135,15 +96,7 @@ void Trainer::load(const State& state) {
   at_.learning_rate = sums[2].item<double>();
   at_.step_size = sums[3].item<double>();
   miss_sum_.fill_(part(state, "misses", torch::kInt64, 1).item<std::int64_t>());
-  if (state.contains("residuals")) {
-    const torch::Tensor values = part(state, "residuals", torch::kFloat64, 4);
-    const auto* const value = values.data_ptr<double>();
-    residuals_ = Residuals{};
-    residuals_->primal = value[0];
-    residuals_->dual = value[1];
-    residuals_->flipped = value[2];
-    residuals_->penalty = value[3];
-  }
+  if (auto last = residuals_in(state, "residuals")) residuals_ = std::move(last);
   if (parallel_.rank() != 0) {
     // Worker 0's random state was saved; the others' dropout goes on with other numbers.
     torch::manual_seed(
