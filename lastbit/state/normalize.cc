@@ -23,7 +23,7 @@ constexpr std::array kKnown = {
 
 void check(const char* what, std::span<const float> values, std::int64_t channels, bool positive) {
   if (static_cast<std::int64_t>(values.size()) != channels) {
-    throw InputError(cat("[import] the ",
+    throw InputError(cat("[normalization] the ",
                          what,
                          " has ",
                          values.size(),
@@ -33,7 +33,7 @@ void check(const char* what, std::span<const float> values, std::int64_t channel
   }
   for (const float value : values) {
     if (std::isfinite(value) && (!positive || value > 0.0F)) continue;
-    throw InputError(cat("[import] the ",
+    throw InputError(cat("[normalization] the ",
                          what,
                          " has the number ",
                          value,
@@ -45,18 +45,24 @@ void check(const char* what, std::span<const float> values, std::int64_t channel
 
 }  // namespace
 
+std::vector<std::string_view> known_normalizations() {
+  std::vector<std::string_view> names = {"none"};
+  for (const Known& known : kKnown) names.push_back(known.name);
+  return names;
+}
+
 Normalization known_normalization(std::string_view name) {
   if (name == "none") return {};
-  std::vector<std::string_view> names = {"none"};
   for (const Known& known : kKnown) {
     if (known.name == name) {
       return {{known.mean.begin(), known.mean.end()},
               {known.deviation.begin(), known.deviation.end()}};
     }
-    names.push_back(known.name);
   }
-  throw InputError(
-      cat("[import] there is no normalization '", name, "', expected one of ", join(names)));
+  throw InputError(cat("[normalization] there is no normalization '",
+                       name,
+                       "', expected one of ",
+                       join(known_normalizations())));
 }
 
 void normalize_input(Graph& graph, const Normalization& normalization) {
@@ -65,7 +71,7 @@ void normalize_input(Graph& graph, const Normalization& normalization) {
     return node.inputs.size() == 2 && node.inputs[1] == "input.mean";
   });
   if (subtraction == graph.nodes.end()) {
-    throw InputError(cat("[import] ", graph.name, " has no mean of its input to set"));
+    throw InputError(cat("[normalization] ", graph.name, " has no mean of its input to set"));
   }
   const Shape shape = shape_of(graph.initializers.at("input.mean"));
   const std::int64_t channels = element_count(shape);

@@ -20,7 +20,10 @@ struct Normalization {
   std::vector<float> deviation;
 };
 
-/// The statistics of a data set of that name: "imagenet", "cifar10", or "none".
+/// "none", "imagenet", "cifar10".
+std::vector<std::string_view> known_normalizations();
+
+/// The statistics of a data set of that name.
 /// @throws InputError that lists the known names.
 Normalization known_normalization(std::string_view name);
 

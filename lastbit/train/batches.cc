@@ -51,7 +51,7 @@ std::int64_t for_statistics(const DatasetSource& source,
 }
 
 torch::Tensor mean_of_channels(const torch::Tensor& sample) {
-  if (sample.dim() <= 1) return sample.mean(0, /*keepdim=*/true);
+  if (sample.dim() <= 1) return sample;
   std::vector<std::int64_t> space(static_cast<std::size_t>(sample.dim() - 1));
   std::iota(space.begin(), space.end(), 1);
   return sample.mean(space, /*keepdim=*/true);
@@ -139,17 +139,20 @@ torch::Tensor mean_sample(const DatasetSource& source, bool by_channel) {
   return (by_channel ? mean_of_channels(mean) : mean).to(torch::kFloat32);
 }
 
-torch::Tensor deviation_by_channel(const DatasetSource& source) {
+ChannelStatistics statistics_by_channel(const DatasetSource& source) {
   torch::Tensor sum = torch::zeros(shape_of_sample(source), torch::kFloat64);
   torch::Tensor squares = torch::zeros_like(sum);
   const std::int64_t count = for_statistics(source, [&](const torch::Tensor& chunk) {
-    const torch::Tensor exact = chunk.to(torch::kFloat64);
-    sum += exact.sum(0);
-    squares += exact.square().sum(0);
+    sum += chunk.sum({0}, /*keepdim=*/false, torch::kFloat64);
+    squares += chunk.to(torch::kFloat64).square().sum(0);
   });
   const torch::Tensor mean = mean_of_channels(sum / static_cast<double>(count));
   const torch::Tensor mean_square = mean_of_channels(squares / static_cast<double>(count));
-  return (mean_square - mean.square()).clamp_min(0.0).sqrt().to(torch::kFloat32);
+  // A difference of sums in double; one of 1e-12 is what their rounding leaves of equal values.
+  const torch::Tensor variance = mean_square - mean.square();
+  const torch::Tensor varies = variance > 1e-12 * mean_square;
+  const torch::Tensor deviation = torch::where(varies, variance, torch::zeros_like(variance));
+  return {mean.to(torch::kFloat32), deviation.sqrt().to(torch::kFloat32)};
 }
 
 }  // namespace lastbit

@@ -79,11 +79,16 @@ class Batches {
 /// The order of `size` samples in epoch `epoch`: a pure function of its arguments.
 std::vector<std::int64_t> shuffled_order(std::int64_t size, std::uint64_t seed, std::int64_t epoch);
 
-/// Mean over samples: (channels, 1, 1...) for "channel", the sample's own shape for "pixel". Of a
-/// set that is read from files for each batch, 10,000 samples stand for all.
+/// Mean over samples: (channels, 1, 1...) by channel, as which each number of a vector counts, or
+/// else in the sample's own shape. Of a set that is read from files for each batch, 10,000 samples
+/// stand for all.
 torch::Tensor mean_sample(const DatasetSource& source, bool by_channel);
 
-/// Standard deviation of all values of a channel, over the same samples: (channels, 1, 1...).
-torch::Tensor deviation_by_channel(const DatasetSource& source);
+/// Of all values of a channel, over the same samples: each (channels, 1, 1...).
+struct ChannelStatistics {
+  torch::Tensor mean;
+  torch::Tensor deviation;  ///< the standard one; 0 where all values are equal
+};
+ChannelStatistics statistics_by_channel(const DatasetSource& source);
 
 }  // namespace lastbit

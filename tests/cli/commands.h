@@ -32,10 +32,11 @@ inline std::vector<CommandCase> built_commands() {
   };
   if (LASTBIT_WITH_TRAINING) {
     result.push_back(
-        {"train", {"model",      "--data",         "--run",    "--out",     "--force",
-                   "--json",     "--epochs",       "--batch",  "--lr",      "--optimizer",
-                   "--momentum", "--weight-decay", "--seed",   "--threads", "--device",
-                   "--augment",  "--hidden",       "--config", "--center",  "--save-config"}});
+        {"train",
+         {"model",    "--data",        "--run",      "--out",       "--force",    "--json",
+          "--epochs", "--batch",       "--lr",       "--optimizer", "--momentum", "--weight-decay",
+          "--seed",   "--threads",     "--device",   "--augment",   "--hidden",   "--config",
+          "--center", "--save-config", "--normalize"}});
     result.push_back(
         {"compress", {"model",           "--data",    "--codebook",      "--method",
                       "--run",           "--out",     "--inline-decode", "--force",

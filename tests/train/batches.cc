@@ -133,18 +133,18 @@ TEST(MeanSample, IsTheMeanOfEveryPixelOrChannel) {
   }
 }
 
-TEST(MeanSample, OfVectorsByChannelIsOneNumber) {
+TEST(MeanSample, TakesEachNumberOfAVectorAsAChannel) {
   const RandomSamples source(10, {4}, 2);
-  double sum = 0.0;
-  for (const float value : source.values()) sum += value;
   const torch::Tensor mean = mean_sample(source, /*by_channel=*/true);
-  EXPECT_EQ(mean.sizes(), std::vector<std::int64_t>{1});
-  EXPECT_NEAR(mean.item<double>(), sum / 40.0, 0x1p-24);
+  EXPECT_TRUE(torch::equal(mean, mean_sample(source, /*by_channel=*/false)));
+  EXPECT_EQ(mean.sizes(), std::vector<std::int64_t>{4});
+  EXPECT_EQ(statistics_by_channel(source).deviation.sizes(), std::vector<std::int64_t>{4});
 }
 
-TEST(DeviationByChannel, IsThatOfAllValuesOfTheChannel) {
+TEST(StatisticsByChannel, AreThoseOfAllValuesOfTheChannel) {
   const RandomSamples source(2345, {2, 3, 2}, 5);
-  const torch::Tensor deviation = deviation_by_channel(source);
+  const auto [mean_of_all, deviation] = statistics_by_channel(source);
+  EXPECT_TRUE(torch::equal(mean_of_all, mean_sample(source, /*by_channel=*/true)));
   ASSERT_EQ(deviation.sizes(), (std::vector<std::int64_t>{2, 1, 1}));
   for (std::size_t c = 0; c < 2; ++c) {
     std::vector<double> values;

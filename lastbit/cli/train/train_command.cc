@@ -16,10 +16,12 @@
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/train/jobs.h"
+#include "lastbit/cli/train/normalization.h"
 #include "lastbit/cli/train/run_start.h"
 #include "lastbit/cli/train/training.h"
 #include "lastbit/cli/train/worker_run.h"
 #include "lastbit/graph/onnx.h"
+#include "lastbit/state/normalize.h"
 
 namespace lastbit {
 namespace {
@@ -28,6 +30,7 @@ struct TrainChoice {
   std::string model;
   std::string run;
   std::string out;
+  std::string normalize = "auto";
   bool force = false;
   bool json = false;
   DataChoice data;
@@ -41,7 +44,14 @@ bool is_file(const std::string& model) { return model.ends_with(".onnx"); }
 
 // A file goes on from its weights; a name of the zoo starts anew, for the data's shape and classes.
 Graph starting_graph(const TrainChoice& choice, const CLI::App& app, const Dataset& data) {
-  if (is_file(choice.model)) return read_onnx(choice.model);
+  if (is_file(choice.model)) {
+    if (choice.normalize == "auto") return read_onnx(choice.model);
+    throw InputError(cat("[train] --normalize ",
+                         choice.normalize,
+                         " is given for ",
+                         choice.model,
+                         ", which takes its input as it was made to, expected an architecture"));
+  }
   ZooOptions options = choice.network;
   options.seed = choice.training.trainer.seed;
   if (app.count("--input") == 0) {
@@ -49,19 +59,28 @@ Graph starting_graph(const TrainChoice& choice, const CLI::App& app, const Datas
         {data.train->sample_shape().begin(), data.train->sample_shape().end()});
   }
   if (app.count("--classes") == 0) options.classes = data.train->classes();
-  return make_network(choice.model, options);
+  const std::string normalization = settled_normalization(choice.normalize, options, *data.train);
+  return normalized_network(choice.model, options, normalization, *data.train);
 }
 
 void set_mean(Network& network,
               const Graph& graph,
               const TrainChoice& choice,
               const Dataset& data) {
-  if (is_file(choice.model) || graph.find_initializer("input.mean") == nullptr) return;
+  const bool normalized = graph.find_initializer(kInputDeviation) != nullptr;
+  if (is_file(choice.model) || normalized || graph.find_initializer(kInputMean) == nullptr) return;
   const Shape& shape = shape_of(*graph.find_initializer("input.mean"));
   const torch::Tensor mean = mean_sample(*data.train, choice.network.center == "channel");
   const bool whole = choice.network.center != "channel";
-  network.set_constant(
-      "input.mean", (whole ? cut_middle(mean, choice.training.augmentation) : mean).reshape(shape));
+  const torch::Tensor fitting = whole ? cut_middle(mean, choice.training.augmentation) : mean;
+  if (fitting.numel() != element_count(shape)) {
+    throw InputError(cat("[train] the mean of the samples has ",
+                         fitting.numel(),
+                         " numbers, that of the network ",
+                         element_count(shape),
+                         ", expected as many, or --center none"));
+  }
+  network.set_constant(std::string(kInputMean), fitting.reshape(shape));
 }
 
 TrainChoice defaults() {
@@ -89,6 +108,7 @@ void add_options(CLI::App& app, TrainChoice& choice) {
   add_training_options(app, choice.training);
   add_worker_options(app, choice.workers);
   add_network_options(app, choice.network);
+  add_normalize_option(app, choice.normalize);
 }
 
 }  // namespace
