@@ -10,6 +10,7 @@
 #include "lastbit/graph/shapes.h"
 #include "lastbit/quant/projector.h"
 #include "lastbit/zoo/zoo.h"
+#include "tests/runtime/reference.h"
 
 namespace lastbit::fuzz {
 namespace {
@@ -157,20 +158,6 @@ Graph of_rows() {
   return c.graph();
 }
 
-Graph ternary(Graph graph) {
-  const auto projector = parse_projector("ternary");
-  for (const WeightUse& use : lowbit_candidates(graph)) {
-    Initializer& initializer = graph.initializers.find(use.initializer)->second;
-    const Tensor weights = decode(initializer);
-    initializer = pack_lowbit(
-        projector->project(weights.as_floats(), channel_layout(weights.shape(), use.channel_axis)),
-        weights.shape(),
-        use.channel_axis,
-        projector->name());
-  }
-  return graph;
-}
-
 }  // namespace
 
 std::vector<std::string> seeds() {
@@ -190,7 +177,8 @@ std::vector<std::string> seeds() {
     result.push_back(serialize_onnx(of_set(set, true), {.inline_decode = true}));
   }
   result.push_back(serialize_onnx(make_network("mlp", {.input = {5}, .hidden = {6, 4}})));
-  result.push_back(serialize_onnx(ternary(make_network("resnet20", {.input = {3, 8, 8}}))));
+  result.push_back(serialize_onnx(
+      reference::quantized(make_network("resnet20", {.input = {3, 8, 8}}), "ternary")));
   return result;
 }
 
