@@ -60,7 +60,8 @@ bool lookup_pays(std::size_t count,
                  double windows) noexcept {
   // In cycles, for a word of outputs where that is meant: a table takes three to be made and 0.8 to
   // be looked up, a product half a cycle.
-  const auto words = static_cast<double>((outputs + kWordOutputs - 1) / kWordOutputs);
+  const std::size_t whole = (outputs + kWordOutputs - 1) / kWordOutputs;
+  const auto words = static_cast<double>(whole);
   const auto tables = static_cast<double>(tables_of(count, inputs));
   return tables * (0.8 * words * windows + 3.0) <
          0.5 * words * windows * static_cast<double>(count);
@@ -69,7 +70,9 @@ bool lookup_pays(std::size_t count,
 LookupWeights::LookupWeights(const LowBitTensor& tensor, const WeightOrder& order) {
   const std::span<const float> levels = tensor.codebook.levels();
   const std::size_t inputs = inputs_of(levels);
-  tables_ = order.inputs.size() / inputs;
+  // lookup_inputs() was asked before, so that it is not 0.
+  tables_ = order.inputs.size() / inputs;  // NOLINT(clang-analyzer-core.DivideZero)
+  scales_.reserve(order.outputs);
   for (std::size_t o = 0; o < order.outputs; ++o) {
     scales_.push_back(levels.back() * output_scale(tensor, order, o));
   }

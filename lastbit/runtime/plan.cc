@@ -120,7 +120,7 @@ class Planner {
   }
 
   // The operand in its other layout; each once.
-  Operand turned(Operand operand) {
+  Operand turned(const Operand& operand) {
     Operand result = operand;
     result.channels_last = !operand.channels_last;
     if (layouts_agree(operand.shape)) return result;

@@ -3,7 +3,11 @@
 
 #include "lastbit/runtime/kernels/sets.h"
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
 #pragma GCC target("avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -121,3 +125,7 @@ const KernelSet& avx2_kernels() noexcept {
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

@@ -8,7 +8,11 @@
 // to 32 bits then. Nothing of the standard library is called here: a function of its headers
 // compiled under these options could be the copy that the linker keeps for all processors.
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
 #pragma GCC target("avx2")
+#endif
 
 namespace lastbit {
 namespace {
@@ -277,3 +281,7 @@ void avx2_vector_int8(const std::int8_t* x,
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

@@ -3,7 +3,12 @@
 
 #include "lastbit/runtime/kernels/sets.h"
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx2,fma"))), \
+                             apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -122,3 +127,7 @@ const KernelSet& avx512_kernels() noexcept {
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

@@ -6,7 +6,12 @@
 // Products by lookup: lookup.h. As in the other files of one instruction set, nothing of the
 // standard library is called.
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx2,fma"))), \
+                             apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -227,3 +232,7 @@ void avx512_look_up(const Tile<float>& tile, const LookupBlock& weights, float* 
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

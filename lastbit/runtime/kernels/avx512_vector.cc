@@ -8,7 +8,12 @@
 // and serve all outputs. As in the other files of one instruction set, nothing of the standard
 // library is called.
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx2,fma"))), \
+                             apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -155,3 +160,7 @@ void avx512_few_bits(const float* x,
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

@@ -7,7 +7,13 @@
 // 64: byte_lookup.h. As in the other files of one instruction set, nothing of the standard library
 // is called.
 
+#if defined(__clang__)
+#pragma clang attribute push(                                                  \
+    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vbmi2,avx2,fma"))), \
+    apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vbmi2,avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -212,3 +218,7 @@ const KernelSet& avx512vbmi2_kernels() noexcept {
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

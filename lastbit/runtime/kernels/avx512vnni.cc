@@ -8,7 +8,12 @@
 // called: a function of its headers compiled under these options could be the copy that the linker
 // keeps for all processors.
 
+#if defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma"))), apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -156,3 +161,7 @@ const KernelSet& avx512vnni_kernels() noexcept {
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

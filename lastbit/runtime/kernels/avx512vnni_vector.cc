@@ -6,7 +6,12 @@
 // A matrix of codes and a vector of integers by vpdpbusd, where the codes are the unsigned bytes.
 // Nothing of the standard library is called, as in the other files of one instruction set.
 
+#if defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma"))), apply_to = function)
+#else
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vnni,avx2,fma")
+#endif
 
 namespace lastbit {
 namespace {
@@ -191,3 +196,7 @@ void avx512vnni_vector(const std::int8_t* x,
 }
 
 }  // namespace lastbit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
