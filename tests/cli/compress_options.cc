@@ -6,7 +6,7 @@
 
 #include "lastbit/base/text.h"
 #include "lastbit/graph/onnx.h"
-#include "tests/cli/training_test.h"
+#include "tests/cli/compression_test.h"
 
 // What `lastbit compress` makes of its codebooks and options.
 
@@ -17,21 +17,17 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class CompressOptions : public TrainingTest {
+class CompressOptions : public CompressionTest {
  protected:
-  void SetUp() override { make_model("float.onnx"); }
-
-  Finished compress(const Words& more, const std::string& run = "run") const {
-    return lastbit(training(
-        {"compress", "float.onnx", "--batch", "25", "--finish-epochs", "0", "--run", run}, more));
+  static Words words_of(const Words& more) {
+    return on_model("compress", {"--finish-epochs", "0"}, more, "run");
   }
-  void works(const Words& more, const std::string& run = "run") const {
-    const Finished finished = compress(more, run);
+  void works(const Words& more) const {
+    const Finished finished = lastbit(words_of(more));
     EXPECT_EQ(finished.code, 0) << finished.err;
   }
   void refuse(const Words& more, const Words& expected) const {
-    expect_refusal(compress(more), expected);
-    EXPECT_THAT(names(), ElementsAre("float.onnx"));
+    expect_refused(words_of(more), expected);
   }
   LowBitTensor lowbit(const std::string& name) const {
     const Graph graph = read_onnx(path("run/compressed.onnx"));
