@@ -1,7 +1,5 @@
 #pragma once
 
-#include <array>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,32 +21,33 @@ struct Bracket {
   Fit attained = {};          ///< As of NarrowSearch.
 };
 
-/// Some scales, ascending.
-using Scales = std::array<double, Pool::kThresholds>;
-
-/// The gain of each scale within the bracket, divided by it, nearly.
+/// The gain of a scale within the bracket, divided by it, nearly.
 /// @param levels  of the one side, as in `Side`.
-Scales values_at(std::span<const float> levels, const Scales& scales, const Bracket& bracket);
+double value_at(std::span<const float> levels, double scale, const Bracket& bracket);
 
-/// Rules out scales, and with them weights, by what holds at some of them. Does not change the best
+/// A scale, and what its gain / scale is at most.
+struct Knot {
+  double scale;
+  double most;
+};
+
+/// Rules out scales, and with them weights, by what they gain at most. Does not change the best
 /// fit.
 /// @param levels  of the one side, as in `Side`.
-/// @param scales  within the bracket, whose ends are among them if nothing is known there
-/// @param memory  for the weights left, room() for each step's from the step before's on; null: in
-///     place, which pools that share weights may not.
-/// @return false if sums in float do not serve, and the bracket is as it was
+/// @param knots   ascending, not below the bracket; those above it do not count. Its ends are among
+///     them if nothing is known there.
+/// @param memory  for the weights left, and room() for all that a step has besides; empty: in
+/// place,
+///     which pools that share weights may not.
+/// @return false if sums in float do not serve, and the bracket is as it was, or if memory does not
+///     suffice
 bool narrow_to(std::span<const float> levels,
-               const Scales& scales,
+               std::span<const Knot> knots,
                Bracket& bracket,
-               float* memory = nullptr);
+               std::span<float> memory = {});
 
-/// The same until few weights are left, or few fewer, and sorts them.
-NarrowSearch narrow(std::span<const float> levels, Bracket& bracket);
-
-/// The best scale of two levels, searched for about a guess from a sample of the weights: for up to
-/// some thousands of weights.
-/// @return nothing if the weights do not allow for it, such as few distinct ones
-std::optional<double> best_scale_by_guess(std::span<const float> weights,
-                                          std::span<const float> levels);
+/// The best scale within a bracket. Narrows it until few weights are left, or few fewer, and sweeps
+/// these.
+double best_scale(std::span<const float> levels, Bracket& bracket);
 
 }  // namespace lastbit

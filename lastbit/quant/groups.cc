@@ -74,7 +74,8 @@ bool all_finite(std::span<const float> values) {
 void for_each_group(std::span<const float> weights,
                     std::span<const float> importance,
                     const std::function<double(const Group&)>& work,
-                    Quantized& result) {
+                    Quantized& result,
+                    std::size_t alone) {
   const std::span<Code> codes(result.codes);
   // Summed in the order of the groups, whatever thread they were on.
   std::vector<double> errors(result.scales.size());
@@ -123,7 +124,11 @@ void for_each_group(std::span<const float> weights,
       }
     }
   };
-  parallel_for(channels, threads_for(weights.size()), some_channels);
+  some_channels(0, alone);
+  parallel_for(
+      channels - alone, threads_for(weights.size()), [&](std::size_t begin, std::size_t end) {
+        some_channels(alone + begin, alone + end);
+      });
   result.squared_error = std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 

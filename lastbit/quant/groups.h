@@ -20,10 +20,12 @@ struct Group {
 /// puts the codes in their places. The groups of a channel are those of scale_count().
 /// @param work  returns the squared error, which is summed up in `result`. May be called on two
 ///     threads at once, for different groups.
+/// @param alone  how many channels are worked before all others, one after another
 void for_each_group(std::span<const float> weights,
                     std::span<const float> importance,
                     const std::function<double(const Group&)>& work,
-                    Quantized& result);
+                    Quantized& result,
+                    std::size_t alone = 0);
 
 /// Refuses what `Projector::project` must refuse.
 /// @param set  with "[...]" around it, the place that errors name.

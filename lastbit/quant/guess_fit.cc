@@ -7,17 +7,13 @@
 #include <memory>
 #include <utility>
 
-#include "lastbit/quant/chords.h"
+#include "lastbit/quant/first_look.h"
 
 namespace lastbit {
 namespace {
 
 constexpr std::size_t kSampleRows = 16;
 constexpr std::size_t kSample = kSampleRows * Pool::kRow;
-
-// Of the first scales, as multiples of the guess: close together about it, where the gain hardly
-// changes.
-constexpr Scales kPlaces = {0.55, 0.8, 0.93, 1.0, 1.07, 1.2, 1.6, 2.7};
 
 // All weights at the level nearest to zero. Zeros never leave it.
 Bracket whole(std::span<const float> levels,
@@ -39,15 +35,6 @@ Bracket whole(std::span<const float> levels,
   return bracket;
 }
 
-double best_of(std::span<const float> levels, const Scales& scales, const Bracket& bracket) {
-  const Scales values = values_at(levels, scales, bracket);
-  std::size_t best = 0;
-  for (std::size_t k = 1; k < scales.size(); ++k) {
-    if (scales[k] * values[k] > scales[best] * values[best]) best = k;
-  }
-  return scales[best];
-}
-
 // About the best scale of rows from all over the weights.
 double guess(std::span<const float> levels, const Pool& all) {
   std::array<float, kSample> rows;  // NOLINT(*-pro-type-member-init)
@@ -56,43 +43,52 @@ double guess(std::span<const float> levels, const Pool& all) {
     std::copy_n(&all.magnitudes()[row * Pool::kRow], Pool::kRow, &rows[i * Pool::kRow]);
   }
   std::array<float, Pool::room(kSample)> memory;  // NOLINT(*-pro-type-member-init)
-  float largest = 0.0F;
-  const Pool sample(rows, memory.data(), largest);
+  Magnitudes known;
+  const Pool sample(rows, memory.data(), known);
+  const float largest = known.largest;
   if (largest == 0.0F) return 0.0;
   const Bracket bracket = whole(levels, sample, kSample, largest);
   // The largest level comes to lie between the mean of weights and the largest of them.
-  const double mean = sample.above(0.0F).sum / static_cast<double>(kSample);
-  Scales scales;  // NOLINT(*-pro-type-member-init)
-  const double ratio = std::pow(largest / mean, 1.0 / static_cast<double>(scales.size() - 1));
+  const double mean = known.sum / static_cast<double>(kSample);
+  const double ratio = std::pow(largest / mean, 1.0 / 7.0);
   double scale = mean / levels.back();
-  for (double& one : scales) one = std::exchange(scale, scale * ratio);
-  const double rough = best_of(levels, scales, bracket);
-  for (std::size_t k = 0; k < scales.size(); ++k) {
-    const double place = 2.0 * static_cast<double>(k) / static_cast<double>(scales.size() - 1);
-    scales[k] = rough * (1.0 + (ratio - 1.0) * (place - 1.0));
-  }
-  return best_of(levels, scales, bracket);
+  double best = scale;
+  double most = 0.0;
+  const auto look = [&](double one) {
+    const double gain = one * value_at(levels, one, bracket);
+    if (gain <= most) return;
+    most = gain;
+    best = one;
+  };
+  for (int k = 0; k < 8; ++k, scale *= ratio) look(scale);
+  const double rough = best;
+  for (int k = -3; k <= 3; ++k) look(rough * std::pow(ratio, 0.25 * k));
+  return best;
 }
 
 }  // namespace
 
 std::optional<double> best_scale_by_guess(std::span<const float> weights,
-                                          std::span<const float> levels) {
+                                          std::span<const float> levels,
+                                          const FirstLook& look,
+                                          double expected) {
   if (weights.size() < kSample) return std::nullopt;
-  const std::size_t room = Pool::room(weights.size());
-  const auto memory = std::make_unique_for_overwrite<float[]>(2 * room);
-  float largest = 0.0F;
-  const Pool all(weights, memory.get(), largest);
-  const double about = guess(levels, all);
-  if (about == 0.0) return std::nullopt;
-  Bracket bracket = whole(levels, all, weights.size(), largest);
-  Scales scales;  // NOLINT(*-pro-type-member-init)
-  for (std::size_t k = 0; k < kPlaces.size(); ++k) {
-    scales[k] = std::min(bracket.high, about * kPlaces[k]);
+  const std::size_t all_room = Pool::room(weights.size());
+  // Where more are left than half of all again, other ways take less time.
+  const std::size_t pools_room = 2 * all_room + all_room / 2;
+  const auto memory = std::make_unique_for_overwrite<float[]>(all_room + pools_room);
+  Magnitudes known;
+  const Pool all(weights, memory.get(), known);
+  const double mean = known.sum / static_cast<double>(weights.size());
+  const double about = expected > 0.0 ? expected * mean : guess(levels, all);
+  if (!(about > 0.0) || std::isinf(about)) return std::nullopt;
+  Bracket bracket = whole(levels, all, weights.size(), known.largest);
+  const float* next = weights.data() + weights.size();
+  if (!look.narrow(
+          all, next, about, known.largest, bracket, {memory.get() + all_room, pools_room})) {
+    return std::nullopt;
   }
-  if (!narrow_to(levels, scales, bracket, memory.get() + room)) return std::nullopt;
-  if (bracket.pools[0].size() > weights.size() / 4) return std::nullopt;
-  return best_scale(levels, narrow(levels, bracket));
+  return best_scale(levels, bracket);
 }
 
 }  // namespace lastbit

@@ -11,6 +11,7 @@
 #include "lastbit/base/threads.h"
 #include "lastbit/quant/buckets.h"
 #include "lastbit/quant/chords.h"
+#include "lastbit/quant/first_look.h"
 #include "lastbit/quant/scale_fit.h"
 #include "lastbit/quant/sort.h"
 
@@ -63,14 +64,14 @@ class Narrowing {
     return largest_ > 0 && highest_scale() * levels_.back() < std::numeric_limits<float>::max();
   }
 
-  NarrowSearch run(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
+  double run(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
     count();
     find_range();
-    return parts_ == 1 ? pick_few(first) : pick(first, second);
+    return parts_ == 1 ? pick_few(first) : best_scale(levels_, pick(first, second));
   }
 
  private:
-  NarrowSearch pick_few(std::unique_ptr<float[]>& memory) {
+  double pick_few(std::unique_ptr<float[]>& memory) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     // Fits that hold where no step is taken have scales of their own elsewhere; what is best of
     // them was offered.
@@ -86,7 +87,7 @@ class Narrowing {
       bracket.pools.emplace_back(weights_, one, next);
       next += Pool::room(bracket.pools.back().size());
     }
-    return narrow(levels_, bracket);
+    return best_scale(levels_, bracket);
   }
 
   NarrowSearch pick(std::unique_ptr<float[]>& first, std::unique_ptr<float[]>& second) {
@@ -320,16 +321,18 @@ class Narrowing {
 
 }  // namespace
 
-double best_scale_of_many(std::span<const float> weights, std::span<const float> levels) {
-  if (levels.size() == 2 && weights.size() <= kMostGuessed) {
-    if (const auto scale = best_scale_by_guess(weights, levels)) return *scale;
+double best_scale_of_many(std::span<const float> weights,
+                          std::span<const float> levels,
+                          const FirstLook* look,
+                          double expected) {
+  if (look != nullptr && weights.size() <= kMostGuessed) {
+    if (const auto scale = best_scale_by_guess(weights, levels, *look, expected)) return *scale;
   }
   Narrowing narrowing(weights, levels);
   std::unique_ptr<float[]> first;
   std::unique_ptr<float[]> second;
   if (narrowing.possible()) {
-    const NarrowSearch narrow = narrowing.run(first, second);
-    return best_scale(levels, narrow);
+    return narrowing.run(first, second);
   }
   first = std::make_unique_for_overwrite<float[]>(weights.size());
   second = std::make_unique_for_overwrite<float[]>(weights.size());
@@ -337,6 +340,12 @@ double best_scale_of_many(std::span<const float> weights, std::span<const float>
   const Side side{
       sort_floats({first.get(), weights.size()}, {second.get(), weights.size()}), {}, levels};
   return best_scale(std::span(&side, 1));
+}
+
+double best_scale_of_many(std::span<const float> weights, std::span<const float> levels) {
+  if (levels.size() > FirstLook::kMostLevels) return best_scale_of_many(weights, levels, nullptr);
+  const FirstLook look(levels);
+  return best_scale_of_many(weights, levels, &look);
 }
 
 }  // namespace lastbit

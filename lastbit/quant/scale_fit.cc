@@ -35,7 +35,7 @@ class Best {
     if (!(gain >= gain_)) return;
     const double scale = fit.s1 / fit.s2;
     if (scale <= limit_) {
-      take(gain, scale);
+      if (take(gain, scale)) fit_ = fit;
     } else {
       take(limit_ * (2.0 * fit.s1 - limit_ * fit.s2), limit_);
     }
@@ -43,17 +43,20 @@ class Best {
 
   double gain() const noexcept { return gain_; }
   double scale() const noexcept { return scale_; }
+  const Fit& fit() const noexcept { return fit_; }  // the last within the limit
 
  private:
-  void take(double gain, double scale) noexcept {
-    if (gain < gain_ || (gain == gain_ && scale <= scale_)) return;
+  bool take(double gain, double scale) noexcept {
+    if (gain < gain_ || (gain == gain_ && scale <= scale_)) return false;
     gain_ = gain;
     scale_ = scale;
+    return true;
   }
 
   double limit_;
   double gain_ = 0.0;
   double scale_ = 0.0;
+  Fit fit_;
 };
 
 // Sums of the largest weights.
@@ -119,6 +122,12 @@ struct Step {
   double per_weight;      // 2 / (m + m'), so that the event of a weight is per_weight * |w|
 };
 
+Step step_of(std::size_t pool, std::span<const float> levels, std::size_t i) {
+  const double low = levels[i - 1];
+  const double high = levels[i];
+  return {pool, high - low, high * high - low * low, 2.0 / (low + high)};
+}
+
 // What holds at one scale.
 struct Point {
   double scale = 0.0;
@@ -176,13 +185,13 @@ class Search {
     best_.offer(narrow.attained);
   }
 
-  double best_scale_between(double low, double high) {
+  const Best& best_between(double low, double high) {
     const Point first = at(low);
     const Point last = at(high);
     best_.offer(first.fit);
     best_.offer(last.fit);
     search(first, last);
-    return best_.scale();
+    return best_;
   }
 
   double best_scale() {
@@ -201,12 +210,6 @@ class Search {
   static constexpr std::size_t kFew = 64;
   // Above the relative rounding error of the sums.
   static constexpr double kSlack = 1.0 + 1e-9;
-
-  static Step step_of(std::size_t pool, std::span<const float> levels, std::size_t i) {
-    const double low = levels[i - 1];
-    const double high = levels[i];
-    return {pool, high - low, high * high - low * low, 2.0 / (low + high)};
-  }
 
   Point at(double scale) const {
     Point point{scale, {}, 0, start_};
@@ -295,10 +298,52 @@ class Search {
   Best best_;
 };
 
+// The best of all fits between two scales with few events in between: their pools in any order.
+Best best_of_few(std::span<const float> levels, const NarrowSearch& narrow) {
+  struct Event {
+    double scale;
+    double s1;
+    double s2;
+  };
+  std::array<Event, kFewEvents> events;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < narrow.magnitudes.size(); ++i) {
+    const Step step = step_of(i, levels, i + 1);
+    for (const float weight : narrow.magnitudes[i]) {
+      const auto w = static_cast<double>(weight);
+      events[count++] = {step.per_weight * w, step.rise * w, step.rise_of_square};
+    }
+  }
+  std::sort(events.begin(), events.begin() + count, [](const Event& a, const Event& b) {
+    return a.scale > b.scale;
+  });
+  Best best(std::numeric_limits<float>::max() / largest_level(levels));
+  best.offer(narrow.attained);
+  Fit fit = narrow.base;
+  best.offer(fit);
+  for (std::size_t i = 0; i < count; ++i) {
+    fit.s1 += events[i].s1;
+    fit.s2 += events[i].s2;
+    best.offer(fit);
+  }
+  return best;
+}
+
+Best best_of(std::span<const float> levels, const NarrowSearch& narrow) {
+  std::size_t events = 0;
+  for (const std::span<const float> pool : narrow.magnitudes) events += pool.size();
+  if (events <= kFewEvents) return best_of_few(levels, narrow);
+  return Search(levels, narrow).best_between(narrow.low, narrow.high);
+}
+
 }  // namespace
 
 double best_scale(std::span<const float> levels, const NarrowSearch& narrow) {
-  return Search(levels, narrow).best_scale_between(narrow.low, narrow.high);
+  return best_of(levels, narrow).scale();
+}
+
+Fit best_fit(std::span<const float> levels, const NarrowSearch& narrow) {
+  return best_of(levels, narrow).fit();
 }
 
 double best_scale(std::span<const Side> sides) { return Search(sides).best_scale(); }

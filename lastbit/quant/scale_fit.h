@@ -1,11 +1,14 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "lastbit/quant/codebook.h"
 
 namespace lastbit {
+
+class FirstLook;
 
 /// Weights of one sign, as magnitudes, and the levels that they may take while a scale falls from
 /// infinity to 0. For weights below zero, weights and levels are both mirrored.
@@ -42,21 +45,45 @@ struct NarrowSearch {
   Fit attained = {};
 };
 
+/// So few weights may be in any order.
+constexpr std::size_t kFewEvents = 64;
+
 /// The best scale between two. @param levels  of the one side, as in `Side`.
 double best_scale(std::span<const float> levels, const NarrowSearch& narrow);
 
+/// Its fit, where no level comes near to overflow.
+Fit best_fit(std::span<const float> levels, const NarrowSearch& narrow);
+
 /// The same as best_scale() of one side, without sorting all weights: fast for many.
 /// @param levels  at least two, not negative
+/// @param look  of these levels, for up to some thousands of weights; null: none
+/// @param expected  the best scale over the mean magnitude, about; 0 if not known. Does not change
+///     the result but for rounding.
+double best_scale_of_many(std::span<const float> weights,
+                          std::span<const float> levels,
+                          const FirstLook* look,
+                          double expected = 0.0);
 double best_scale_of_many(std::span<const float> weights, std::span<const float> levels);
 
 /// The levels that weights above zero may take while a scale falls from infinity to 0: the one
 /// nearest to zero, and all above it. Mirrored: those of weights below zero, as magnitudes.
 std::vector<float> rising_levels(const Codebook& levels, bool mirrored);
 
-/// The same for a group of weights of either sign.
-/// @param importance  of each weight; empty: all 1.
-double best_scale(std::span<const float> weights,
-                  std::span<const float> importance,
-                  const Codebook& levels);
+/// The same for groups of weights of either sign that share their levels.
+class ScaleSearch {
+ public:
+  explicit ScaleSearch(const Codebook& levels);
+
+  /// @param importance  of each weight; empty: all 1.
+  /// @param expected  as of best_scale_of_many()
+  double best(std::span<const float> weights,
+              std::span<const float> importance,
+              double expected = 0.0) const;
+
+ private:
+  std::vector<float> up_;    // of weights above zero
+  std::vector<float> down_;  // of those below
+  std::shared_ptr<const FirstLook> look_;
+};
 
 }  // namespace lastbit

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "lastbit/quant/first_look.h"
 #include "lastbit/quant/scale_fit.h"
 #include "lastbit/quant/sort.h"
 
@@ -90,22 +91,27 @@ std::vector<float> rising_levels(const Codebook& levels, bool mirrored) {
   return {all.begin() + nearest, all.end()};
 }
 
-double best_scale(std::span<const float> weights,
-                  std::span<const float> importance,
-                  const Codebook& levels) {
-  std::vector<float> up = rising_levels(levels, false);
-  std::vector<float> down = rising_levels(levels, true);
+ScaleSearch::ScaleSearch(const Codebook& levels)
+    : up_(rising_levels(levels, false)), down_(rising_levels(levels, true)) {
+  if (up_ == down_ && up_.size() > 1 && up_.size() <= FirstLook::kMostLevels) {
+    look_ = std::make_shared<const FirstLook>(up_);
+  }
+}
+
+double ScaleSearch::best(std::span<const float> weights,
+                         std::span<const float> importance,
+                         double expected) const {
   // Below this many, sorting them all takes less time than the tables of the narrow search.
   constexpr std::size_t kMany = 1000;
-  if (up == down && up.size() > 1 && importance.empty() && weights.size() >= kMany) {
-    return best_scale_of_many(weights, up);
+  if (up_ == down_ && up_.size() > 1 && importance.empty() && weights.size() >= kMany) {
+    return best_scale_of_many(weights, up_, look_.get(), expected);
   }
   std::vector<SideWeights> sides;
-  if (up == down) {
-    sides.emplace_back(weights, importance, std::move(up), true, true);
+  if (up_ == down_) {
+    sides.emplace_back(weights, importance, up_, true, true);
   } else {
-    sides.emplace_back(weights, importance, std::move(up), true, false);
-    sides.emplace_back(weights, importance, std::move(down), false, true);
+    sides.emplace_back(weights, importance, up_, true, false);
+    sides.emplace_back(weights, importance, down_, false, true);
   }
   std::vector<Side> views;
   for (const SideWeights& side : sides) views.push_back(side.side());

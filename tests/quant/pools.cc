@@ -58,15 +58,55 @@ TEST(Pool, HoldsAllMagnitudesAndTellsTheLargest) {
   for (const std::size_t count : kCounts) {
     const std::vector<float> weights = weights_of(count);
     std::vector<float> memory(Pool::room(count), -1.0F);
-    float largest = -1.0F;
-    const Pool pool(weights, memory.data(), largest);
+    Magnitudes known;
+    const Pool pool(weights, memory.data(), known);
     float expected = 0.0F;
+    double sum = 0.0;
     for (std::size_t i = 0; i < count; ++i) {
       ASSERT_EQ(pool.magnitudes()[i], std::abs(weights[i]));
       expected = std::max(expected, std::abs(weights[i]));
+      sum += std::abs(weights[i]);
     }
-    EXPECT_EQ(largest, expected);
+    EXPECT_EQ(known.largest, expected);
+    // At most 5000 / 16 roundings in each lane, and 32 more.
+    EXPECT_NEAR(known.sum, sum, 350 * 0x1p-24 * sum);
     for (std::size_t i = count; i < pool.padded(); ++i) EXPECT_EQ(memory[i], 0.0F);
+  }
+}
+
+// In memory of its own, and in place.
+TEST(Pool, DividesAnotherPoolIntoWhatIsWithinARangeAndAbove) {
+  for (const std::size_t count : kCounts) {
+    const std::vector<float> weights = weights_of(count);
+    std::vector<float> memory(Pool::room(count));
+    std::vector<float> other(Pool::room(count));
+    Magnitudes known;
+    const Pool all(weights, memory.data(), known);
+    for (const float low : {1e-30F, 0.3F, 2.0F}) {
+      const float high = low + 0.7F;
+      std::vector<float> expected;
+      double sum = 0.0;
+      double beyond = 0.0;
+      for (const float w : all.magnitudes()) {
+        if (w >= low && w < high) expected.push_back(w);
+        if (w < high) continue;
+        sum += w;
+        beyond += 1.0;
+      }
+      const Range range{bits_of(low), bits_of(high) - bits_of(low)};
+      Bucket above;
+      const Pool within(all, range, other.data(), above);
+      ASSERT_EQ(std::vector<float>(within.magnitudes().begin(), within.magnitudes().end()),
+                expected)
+          << count << " weights from " << low;
+      EXPECT_EQ(above.count, beyond);
+      EXPECT_NEAR(above.sum, sum, 1e-12 * sum);
+      Bucket none;
+      const Pool again(within, range, other.data(), none);
+      ASSERT_EQ(std::vector<float>(again.magnitudes().begin(), again.magnitudes().end()), expected);
+      EXPECT_EQ(none.count, 0.0);
+      EXPECT_EQ(none.sum, 0.0);
+    }
   }
 }
 
@@ -74,9 +114,9 @@ TEST(Pool, SumsWhatIsAboveAThreshold) {
   for (const std::size_t count : kCounts) {
     const std::vector<float> weights = weights_of(count);
     std::vector<float> memory(Pool::room(count));
-    float largest = 0.0F;
-    const Pool pool(weights, memory.data(), largest);
-    for (const float threshold : {0.0F, 0.5F, largest}) {
+    Magnitudes known;
+    const Pool pool(weights, memory.data(), known);
+    for (const float threshold : {0.0F, 0.5F, known.largest}) {
       Bucket expected;
       for (const float w : weights) {
         if (std::abs(w) <= threshold) continue;

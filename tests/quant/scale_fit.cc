@@ -5,13 +5,16 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "lastbit/base/random.h"
-#include "lastbit/quant/chords.h"
-#include "lastbit/quant/sort.h"
+#include "lastbit/quant/first_look.h"
+#include "magnitudes.h"
 
 namespace lastbit {
 namespace {
@@ -61,22 +64,6 @@ double best_gain(const std::vector<float>& magnitudes, const std::vector<float>&
     best = std::max(best, s1 * s1 / s2);
   }
   return best;
-}
-
-// Weights of several kinds: normal; few distinct values with zeros; of widely different sizes; two
-// clusters.
-std::vector<float> magnitudes_of_kind(int kind, std::size_t count, std::uint64_t seed) {
-  Random random(seed, static_cast<std::uint64_t>(kind));
-  std::vector<float> magnitudes(count);
-  for (float& w : magnitudes) {
-    const double x = std::abs(random.normal());
-    if (kind == 0) w = static_cast<float>(x);
-    if (kind == 1) w = 0.5F * static_cast<float>(random.below(4));
-    if (kind == 2) w = static_cast<float>(std::exp(6.0 * random.normal()));
-    if (kind == 3) w = static_cast<float>(random.below(2) == 0 ? 1.0 + 0.01 * x : 7.0 + 0.01 * x);
-  }
-  std::sort(magnitudes.begin(), magnitudes.end());
-  return magnitudes;
 }
 
 TEST(BestScale, GainsAsMuchAsTheBestOfAllFits) {
@@ -199,6 +186,12 @@ TEST(BestScaleOfMany, GainsTheMostForFewDistinctWeights) {
   }
 }
 
+std::optional<double> by_guess(const std::vector<float>& weights,
+                               const std::vector<float>& levels,
+                               double expected = 0.0) {
+  return best_scale_by_guess(weights, levels, FirstLook(levels), expected);
+}
+
 TEST(BestScaleByGuess, FindsTheBestScaleOfNormalWeights) {
   Random random(30);
   std::vector<float> weights(4608);
@@ -206,22 +199,98 @@ TEST(BestScaleByGuess, FindsTheBestScaleOfNormalWeights) {
   auto sorted = weights;
   for (float& w : sorted) w = std::abs(w);
   std::sort(sorted.begin(), sorted.end());
-  const std::vector<float> levels{0, 1};
-  const auto scale = best_scale_by_guess(weights, levels);
+  // The best scale over the mean magnitude, about.
+  const std::vector<std::pair<std::vector<float>, double>> cases = {{{0, 1}, 1.54},
+                                                                    {{1, 3}, 0.62},
+                                                                    {{0, 1, 2}, 1.06},
+                                                                    {{0, 1, 2, 4}, 0.66},
+                                                                    {{0, 0.25F, 0.5F, 1}, 2.6},
+                                                                    {{1, 3, 5, 7}, 0.37}};
+  for (const auto& [levels, expected] : cases) {
+    const auto scale = by_guess(weights, levels, expected);
+    ASSERT_TRUE(scale.has_value()) << levels.size() << " levels";
+    EXPECT_NEAR(*scale, best_scale(sorted, levels), 1e-12);
+  }
+  const auto scale = by_guess(weights, {0, 1});
   ASSERT_TRUE(scale.has_value());
-  EXPECT_NEAR(*scale, best_scale(sorted, levels), 1e-12);
+  EXPECT_NEAR(*scale, best_scale(sorted, {0, 1}), 1e-12);
+}
+
+// Few values, each of many weights; far smaller ones and larger ones; zeros; and the ends of
+// floats.
+TEST(BestScaleByGuess, GainsTheMostWhateverIsExpected) {
+  for (const std::vector<float>& levels : {std::vector<float>{0, 1},
+                                           {0.25F, 1},
+                                           {0, 1, 2},
+                                           {0, 1, 2, 4},
+                                           {0, 0.125F, 0.25F, 0.5F, 1},
+                                           {1, 3, 5, 7},
+                                           {0, 1, 2, 4, 8, 16, 32, 64}}) {
+    const FirstLook look(levels);
+    for (int shape = 0; shape < 7; ++shape) {
+      Random random(40, static_cast<std::uint64_t>(shape));
+      std::vector<float> weights(1000 + random.below(4000));
+      for (float& w : weights) {
+        const double n = random.normal();
+        const double x = random.uniform();
+        const std::array<double, 7> drawn = {n,
+                                             std::round(2.0 * n),
+                                             x < 0.5 ? 1.0 : 3.0,
+                                             std::exp(8.0 * n),
+                                             x < 0.97 ? 0.0 : n,
+                                             x < 0.5 ? n : 2.0 + 1e-6 * n,
+                                             1e-44 * n};
+        w = static_cast<float>(drawn[static_cast<std::size_t>(shape)]);
+      }
+      auto sorted = weights;
+      for (float& w : sorted) w = std::abs(w);
+      std::sort(sorted.begin(), sorted.end());
+      const double most = best_gain(sorted, levels);
+      const double mean =
+          std::accumulate(sorted.begin(), sorted.end(), 0.0) / static_cast<double>(sorted.size());
+      const double best = best_scale(sorted, levels) / mean;
+      for (const double expected : {0.0, 0.01, 0.5 * best, 0.95 * best, best, 2.0 * best, 1e9}) {
+        const double scale = best_scale_of_many(weights, levels, &look, expected);
+        // Sums of at most 7 * 5000 rounded terms.
+        ASSERT_NEAR(gain_at(sorted, levels, scale), most, 2e-11 * most)
+            << levels.size() << " levels, shape " << shape << ", expected " << expected / best;
+      }
+    }
+  }
+}
+
+// Two scales that gain nearly the same, as those of powers of two, each of which wins at times.
+TEST(BestScaleOfMany, FindsTheBetterOfTwoGoodScalesFarApart) {
+  const std::vector<float> levels{0, 0.125F, 0.25F, 0.5F, 1};
+  const FirstLook look(levels);
+  int larger = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Random random(50, seed);
+    std::vector<float> weights(4608);
+    for (float& w : weights) w = static_cast<float>(random.normal());
+    auto sorted = weights;
+    for (float& w : sorted) w = std::abs(w);
+    std::sort(sorted.begin(), sorted.end());
+    const double scale = best_scale_of_many(weights, levels, &look, 3.05);
+    ASSERT_NEAR(scale, best_scale(sorted, levels), 1e-9) << "seed " << seed;
+    if (scale > 2.5) ++larger;
+  }
+  EXPECT_GT(larger, 5);
+  EXPECT_LT(larger, 55);
 }
 
 TEST(BestScaleByGuess, LeavesWhatItCannotSearchForToOthers) {
-  const std::vector<float> levels{0, 1};
-  EXPECT_FALSE(best_scale_by_guess(std::vector<float>(4608, 0.0F), levels));
-  EXPECT_FALSE(best_scale_by_guess(std::vector<float>(100, 1.0F), levels));  // too few
+  EXPECT_FALSE(by_guess(std::vector<float>(4608, 0.0F), {0, 1}));
+  EXPECT_FALSE(by_guess(std::vector<float>(4608, 0.0F), {0, 1}, 1.5));
+  EXPECT_FALSE(by_guess(std::vector<float>(100, 1.0F), {0, 1}));  // too few
   constexpr float kMax = std::numeric_limits<float>::max();
-  EXPECT_FALSE(best_scale_by_guess(std::vector<float>(4608, kMax), levels));
+  EXPECT_FALSE(by_guess(std::vector<float>(4608, kMax), {0, 1}));
+  EXPECT_FALSE(by_guess(std::vector<float>(4608, kMax), {0, 1}, 1.5));
 }
 
 TEST(BestScaleByGuess, IsThatOfWeightsThatAreAllEqual) {
-  EXPECT_EQ(best_scale_by_guess(std::vector<float>(4608, 1.0F), std::vector<float>{0, 1}), 1.0);
+  EXPECT_EQ(by_guess(std::vector<float>(4608, 1.0F), {0, 1}), 1.0);
+  EXPECT_EQ(by_guess(std::vector<float>(4608, 1.0F), {0, 1}, 1.5), 1.0);
 }
 
 // The larger ones alone gain 16 each, and with the eight smaller ones to each (4 + 8)^2 / 9.
@@ -298,56 +367,6 @@ TEST(BestScale, IsZeroForZeros) {
   for (const std::vector<float>& levels : {std::vector<float>{1}, {0, 1}, {1, 2}, {0, 1, 2, 4}}) {
     EXPECT_EQ(best_scale(std::vector<float>(300, 0.0F), levels), 0.0);
   }
-}
-
-TEST(SortFloats, AgreesWithTheStandardSort) {
-  for (int kind = 0; kind < 4; ++kind) {
-    for (const std::size_t count : {0, 1, 2, 16, 17, 60, 399, 400, 401, 5000, 70000}) {
-      SCOPED_TRACE(testing::Message() << "kind " << kind << ", count " << count);
-      const auto expected = magnitudes_of_kind(kind, count, 5);
-      auto values = expected;
-      Random random(6);
-      random.shuffle(std::span(values));
-      std::vector<float> scratch(count);
-      auto again = values;
-      const auto sorted = sort_floats(values, scratch);
-      EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
-      const auto by_two = sort_many_floats(again, scratch);
-      EXPECT_TRUE(std::equal(by_two.begin(), by_two.end(), expected.begin(), expected.end()));
-    }
-  }
-}
-
-// As few values are that a threshold of each step leaves over: close together around some places.
-TEST(SortFloats, OrdersFewValuesInCrowds) {
-  Random random(8);
-  for (int trial = 0; trial < 200; ++trial) {
-    const double spread = std::pow(10.0, -8.0 * random.uniform());
-    std::vector<float> values(17 + random.below(380));
-    for (float& value : values) {
-      constexpr std::array<double, 4> kPlaces = {-2.0, 0.0, 0.75, 3.0};
-      value = static_cast<float>(kPlaces[random.below(4)] + spread * random.uniform());
-    }
-    auto expected = values;
-    std::sort(expected.begin(), expected.end());
-    std::vector<float> scratch(values.size());
-    const auto sorted = sort_floats(values, scratch);
-    ASSERT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()))
-        << "trial " << trial;
-  }
-}
-
-TEST(SortFloats, OrdersDenormalAndHugeNumbers) {
-  std::vector<float> values;
-  for (int i = 0; i < 500; ++i) {
-    values.push_back(std::numeric_limits<float>::max() / static_cast<float>(1 + i % 7));
-    values.push_back(std::numeric_limits<float>::denorm_min() * static_cast<float>(i % 5));
-  }
-  auto expected = values;
-  std::sort(expected.begin(), expected.end());
-  std::vector<float> scratch(values.size());
-  const auto sorted = sort_floats(values, scratch);
-  EXPECT_TRUE(std::equal(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
 }
 
 }  // namespace
