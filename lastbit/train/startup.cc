@@ -13,7 +13,7 @@
 
 namespace lastbit {
 
-void configure_process(int threads) {
+void configure_process(int threads, bool same_bits) {
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
   ::mallopt(M_TOP_PAD, 64 << 20);
@@ -24,9 +24,12 @@ void configure_process(int threads) {
   if (auto* set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) {
     set(1);
   }
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
-  at::globalContext().setDeterministicCuDNN(true);
-  at::globalContext().setBenchmarkCuDNN(false);
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(same_bits, /*warn_only=*/true);
+  context.setDeterministicCuDNN(same_bits);
+  context.setBenchmarkCuDNN(!same_bits);
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowTF32CuDNN(false);
 }
 
 void ensure_passive_waiting(char** argv) {
