@@ -12,6 +12,18 @@
 #include "lastbit/base/threads.h"
 
 namespace lastbit {
+namespace {
+
+// From 2.2 on LibTorch also fills all memory that it takes, for programs that read it before they
+// write it, where deterministic kernels are asked for.
+template <typename Context>
+void leave_new_memory_alone(Context& context) {
+  if constexpr (requires { context.setDeterministicFillUninitializedMemory(false); }) {
+    context.setDeterministicFillUninitializedMemory(false);
+  }
+}
+
+}  // namespace
 
 void configure_process(int threads, bool same_bits) {
   ::mallopt(M_MMAP_MAX, 0);
@@ -26,6 +38,7 @@ void configure_process(int threads, bool same_bits) {
   }
   at::Context& context = at::globalContext();
   context.setDeterministicAlgorithms(same_bits, /*warn_only=*/true);
+  leave_new_memory_alone(context);
   context.setDeterministicCuDNN(same_bits);
   context.setBenchmarkCuDNN(!same_bits);
   context.setAllowTF32CuBLAS(false);

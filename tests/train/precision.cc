@@ -5,10 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ATen/Context.h>
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include "lastbit/base/error.h"
 #include "lastbit/train/distillation.h"
@@ -44,17 +46,24 @@ ZooOptions options_of(std::string_view network) {
   return options;
 }
 
-Pass pass(const Graph& graph, Precision precision, std::optional<bool> channels_last) {
-  Network network(graph, {});
+Pass pass(const Graph& graph,
+          Precision precision,
+          std::optional<bool> channels_last,
+          torch::Device device = torch::kCPU) {
+  Network network(graph, {}, device);
   network.set_channels_last(channels_last);
   Shape shape = network.sample_shape();
   shape.insert(shape.begin(), kSamples);
   torch::manual_seed(3);
-  const torch::Tensor input = torch::rand(shape) - 0.5;
+  const torch::Tensor input = (torch::rand(shape) - 0.5).to(device);
   torch::manual_seed(4);  // of dropout
+  const Tf32Scope tf32(precision);
   const torch::Tensor logits = network.forward(input, precision);
-  cross_entropy(logits, torch::arange(kSamples).remainder(logits.size(1))).loss.backward();
-  Pass result{.logits = logits.detach(), .gradients = network.gradients(), .statistics = {}};
+  const torch::Tensor labels = torch::arange(kSamples).remainder(logits.size(1)).to(device);
+  cross_entropy(logits, labels).loss.backward();
+  Pass result{.logits = logits.detach().to(torch::kCPU),
+              .gradients = network.gradients().to(torch::kCPU),
+              .statistics = {}};
   for (const torch::Tensor& statistic : network.statistics()) {
     result.statistics.push_back(statistic.clone());
   }
@@ -238,6 +247,23 @@ TEST(Bf16, IsWhatATeacherComputesInToo) {
   };
   EXPECT_NE(loss(Precision::kBf16), loss(Precision::kFloat32));
   EXPECT_NEAR(loss(Precision::kBf16), loss(Precision::kFloat32), 0.01);
+}
+
+TEST(OnAGpu, EveryPrecisionIsNearFloat32OnTheCpu) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
+  for (const char* name : {"lenet5", "resnet20", "resnet18"}) {
+    SCOPED_TRACE(name);
+    const Graph graph = make_network(name, options_of(name));
+    const Pass expected = pass(graph, Precision::kFloat32, {});
+    for (const auto& [precision, tolerance] : {std::pair{Precision::kFloat32, 1e-4},
+                                               std::pair{Precision::kTf32, 2e-2},
+                                               std::pair{Precision::kBf16, 0.1}}) {
+      SCOPED_TRACE(tolerance);
+      const Pass here = pass(graph, precision, {}, torch::kCUDA);
+      EXPECT_LE(distance(here.logits, expected.logits), tolerance);
+      EXPECT_GE(cosine(here.gradients, expected.gradients), 0.9);
+    }
+  }
 }
 
 TEST(Tf32, IsAllowedForAsLongAsItsScopeLives) {

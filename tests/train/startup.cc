@@ -27,6 +27,22 @@ TEST(Startup, AsksForTheSameBitsInEveryRun) {
   EXPECT_FALSE(at::globalContext().benchmarkCuDNN());
 }
 
+TEST(Startup, AsksForTheFastestKernelsWhereBitsMayDiffer) {
+  configure_process(1, /*same_bits=*/false);
+  EXPECT_FALSE(at::globalContext().deterministicAlgorithms());
+  EXPECT_FALSE(at::globalContext().deterministicCuDNN());
+  EXPECT_TRUE(at::globalContext().benchmarkCuDNN());
+  configure_process(1);
+}
+
+TEST(Startup, TurnsTf32OffUntilItIsAskedFor) {
+  at::globalContext().setAllowTF32CuDNN(true);
+  at::globalContext().setAllowTF32CuBLAS(true);
+  configure_process(1);
+  EXPECT_FALSE(at::globalContext().allowTF32CuDNN());
+  EXPECT_FALSE(at::globalContext().allowTF32CuBLAS());
+}
+
 TEST(Startup, LeavesTheUsersWayOfWaiting) {
   ::setenv("OMP_WAIT_POLICY", "active", 1);
   ensure_passive_waiting(nullptr);
