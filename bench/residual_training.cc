@@ -257,7 +257,7 @@ void run(const Choice& choice) {
   }
   const Precision precision = parse_precision(choice.precision);
   const torch::Device device(choice.device);
-  configure_process(choice.threads, device.is_cpu() || precision == Precision::kFloat32);
+  configure_process(choice.threads);
   const Graph graph = make_network(choice.net, {.input = {3, 32, 32}, .center = "none", .seed = 1});
   const auto source = std::make_shared<Noise>(choice.steps * choice.batch);
   const Batches train(source, {3, 32, 32}, device);

@@ -25,7 +25,7 @@ void leave_new_memory_alone(Context& context) {
 
 }  // namespace
 
-void configure_process(int threads, bool same_bits) {
+void configure_process(int threads) {
   ::mallopt(M_MMAP_MAX, 0);
   ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
   ::mallopt(M_TOP_PAD, 64 << 20);
@@ -37,10 +37,10 @@ void configure_process(int threads, bool same_bits) {
     set(1);
   }
   at::Context& context = at::globalContext();
-  context.setDeterministicAlgorithms(same_bits, /*warn_only=*/true);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
   leave_new_memory_alone(context);
-  context.setDeterministicCuDNN(same_bits);
-  context.setBenchmarkCuDNN(!same_bits);
+  context.setDeterministicCuDNN(true);
+  context.setBenchmarkCuDNN(false);
   context.setAllowTF32CuBLAS(false);
   context.setAllowTF32CuDNN(false);
 }

@@ -10,12 +10,11 @@ namespace lastbit {
 /// - ATen runs on `threads` threads (Debian's LibTorch starts with half the processors), OpenBLAS
 /// on
 ///   one: its own pool would compete with ATen's.
-/// - LibTorch's kernels are asked for the same bits in every run, or else for the fastest that
-///   cuDNN finds by trying. Products of float32 are float32 on a GPU too, not tf32.
+/// - LibTorch's kernels are asked for the same bits in every run (but see `FastKernels`), and
+///   products of float32 are float32 on a GPU too, not tf32.
 ///
 /// @param threads  0 takes all processors that the process may use.
-/// @param same_bits  false costs the CPU nothing and gains nothing there.
-void configure_process(int threads, bool same_bits = true);
+void configure_process(int threads);
 
 /// Threads of a team that wait should sleep: spinning costs a factor of five to ten when another
 /// process wants the processor. OpenMP reads this from the environment when it is loaded, so it

@@ -10,6 +10,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/train/batch_stream.h"
+#include "lastbit/train/fast_kernels.h"
 
 namespace lastbit {
 namespace {
@@ -165,6 +166,7 @@ void Trainer::step(const Batch& batch, std::int64_t samples) {
 
 BatchLoss Trainer::backward(const Batch& batch, std::int64_t samples) {
   const Tf32Scope tf32(options_.precision);
+  const FastKernels fast(options_.precision, network_.device());
   const torch::Tensor logits = network_.forward(batch.input, options_.precision);
   const BatchLoss result = cross_entropy(logits, batch.labels);
   torch::Tensor target = result.loss;

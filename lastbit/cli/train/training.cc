@@ -137,8 +137,7 @@ void apply(TrainingChoice& choice) {
   choice.augmentation = Augmentation::parse(choice.augment);
   choice.trainer.precision = parse_precision(choice.precision);
   require_precision(choice.trainer.precision, torch::Device(choice.device));
-  configure_process(choice.threads,
-                    choice.device == "cpu" || choice.trainer.precision == Precision::kFloat32);
+  configure_process(choice.threads);
   catch_interrupts();
 }
 
