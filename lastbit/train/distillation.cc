@@ -23,12 +23,13 @@ void check(const Distillation& distillation) {
 torch::Tensor distilled(const Distillation& distillation,
                         const torch::Tensor& input,
                         const torch::Tensor& logits,
-                        const torch::Tensor& loss) {
+                        const torch::Tensor& loss,
+                        Precision precision) {
   const double temperature = distillation.temperature;
   torch::Tensor taught;
   {
     const torch::NoGradGuard no_gradient;
-    taught = at::log_softmax(distillation.teacher->forward(input) / temperature, 1);
+    taught = at::log_softmax(distillation.teacher->forward(input, precision) / temperature, 1);
   }
   const torch::Tensor learned = at::log_softmax(logits / temperature, 1);
   const torch::Tensor divergence = (taught.exp() * (taught - learned)).sum(1).mean();

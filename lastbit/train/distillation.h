@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include "lastbit/train/network.h"
+#include "lastbit/train/precision.h"
 
 namespace lastbit {
 
@@ -22,9 +23,11 @@ void check(const Distillation& distillation);
 ///
 /// @param input   (batch, sample shape...)
 /// @param logits  (batch, classes), with gradient. @param loss  () on the labels.
+/// @param precision  that the teacher computes in.
 torch::Tensor distilled(const Distillation& distillation,
                         const torch::Tensor& input,
                         const torch::Tensor& logits,
-                        const torch::Tensor& loss);
+                        const torch::Tensor& loss,
+                        Precision precision = Precision::kFloat32);
 
 }  // namespace lastbit

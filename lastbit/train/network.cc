@@ -176,10 +176,16 @@ std::vector<torch::Tensor> Network::statistics() const {
   return result;
 }
 
-torch::Tensor Network::forward(const torch::Tensor& input) {
+torch::Tensor Network::forward(const torch::Tensor& input, Precision precision) {
+  // On the CPU oneDNN's kernels for it are the faster ones. On a GPU it is the order of tensor
+  // cores, which float32 does without.
+  const bool pays = device_.is_cpu() || precision != Precision::kFloat32;
+  mode_.precision = precision;
+  mode_.channels_last = channels_last_.value_or(pays);
   values_[slots_.at(graph_.inputs.front().name)] = input;
   for (const Step& step : steps_) step(values_);
-  return std::exchange(values_[slots_.at(graph_.outputs.front().name)], torch::Tensor());
+  return std::exchange(values_[slots_.at(graph_.outputs.front().name)], torch::Tensor())
+      .to(torch::kFloat32);
 }
 
 Weights Network::constrained() const {

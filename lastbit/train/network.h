@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,8 +32,10 @@ class Network {
   Network(const Network&) = delete;  // its steps point into it
   Network& operator=(const Network&) = delete;
 
-  /// @param input  (batch, sample shape...) float32. @return (batch, classes), the first output.
-  torch::Tensor forward(const torch::Tensor& input);
+  /// @param input  (batch, sample shape...) float32.
+  /// @param precision  that the network's device has (`require_precision`).
+  /// @return (batch, classes) float32, the first output.
+  torch::Tensor forward(const torch::Tensor& input, Precision precision = Precision::kFloat32);
 
   /// Shape of one sample, without the batch.
   const Shape& sample_shape() const noexcept { return sample_shape_; }
@@ -49,6 +52,10 @@ class Network {
 
   void set_training(bool training) noexcept { mode_ = {.training = training}; }
   void set_mode(const ForwardMode& mode) noexcept { mode_ = mode; }
+  /// Whether images are computed on in channels-last order; nothing said: where it is faster.
+  void set_channels_last(std::optional<bool> channels_last) noexcept {
+    channels_last_ = channels_last;
+  }
   bool has_batch_norm() const;
   /// The running means and variances of all batch norms, as views: what `forward` changes.
   std::vector<torch::Tensor> statistics() const;
@@ -78,6 +85,7 @@ class Network {
   torch::Device device_;
   Shape sample_shape_;
   ForwardMode mode_;
+  std::optional<bool> channels_last_;
 
   torch::Tensor parameters_;
   torch::Tensor gradients_;

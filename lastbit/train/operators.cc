@@ -37,6 +37,13 @@ struct Context {
     const auto values = plain->as_int64s();
     return {values.begin(), values.end()};
   }
+  // The constant number of input `index`, as a Dropout's ratio: read here, since a step that read
+  // it on a GPU would wait.
+  double constant_float(std::size_t index) const {
+    const Initializer* given = graph.find_initializer(node.inputs.at(index));
+    if (given == nullptr) fail(cat("input ", index, " is not a constant"));
+    return decode(*given).as_floats()[0];
+  }
   bool has(std::size_t index) const {
     return index < node.inputs.size() && !node.inputs[index].empty();
   }
@@ -72,14 +79,22 @@ OperatorCall gemm(const Context& context) {
   const bool transpose_a = int_attribute(context.node, "transA", 0) != 0;
   const bool transpose_b = int_attribute(context.node, "transB", 0) != 0;
   const bool plain = alpha == 1.0F && beta == 1.0F && !transpose_a && transpose_b;
-  return [=](Inputs in) {
-    const torch::Tensor c = input_or_none(in, 2);
-    if (plain && (!c.defined() || c.dim() == 1)) return at::linear(in[0], in[1], c);
-    const torch::Tensor a = transpose_a ? in[0].t() : in[0];
-    const torch::Tensor b = transpose_b ? in[1].t() : in[1];
+  return [=, mode = context.mode](Inputs in) {
+    torch::Tensor a = as_factor(in[0], *mode);
+    torch::Tensor b = as_factor(in[1], *mode);
+    const torch::Tensor c = as_factor(input_or_none(in, 2), *mode);
+    if (plain && (!c.defined() || c.dim() == 1)) return at::linear(a, b, c);
+    if (transpose_a) a = a.t();
+    if (transpose_b) b = b.t();
     torch::Tensor product = at::mm(a, b);
     if (alpha != 1.0F) product = product * alpha;
     return c.defined() ? product + c * beta : product;
+  };
+}
+
+OperatorCall matmul(const Context& context) {
+  return [mode = context.mode](Inputs in) {
+    return at::matmul(as_factor(in[0], *mode), as_factor(in[1], *mode));
   };
 }
 
@@ -101,11 +116,11 @@ OperatorCall clip(const Context& /*context*/) {
 
 OperatorCall softmax(const Context& context) {
   const auto axis = int_attribute(context.node, "axis", -1);
-  return [axis](Inputs in) { return at::softmax(in[0], axis); };
+  return [axis](Inputs in) { return at::softmax(in[0], axis, torch::kFloat32); };
 }
 OperatorCall log_softmax(const Context& context) {
   const auto axis = int_attribute(context.node, "axis", -1);
-  return [axis](Inputs in) { return at::log_softmax(in[0], axis); };
+  return [axis](Inputs in) { return at::log_softmax(in[0], axis, torch::kFloat32); };
 }
 
 OperatorCall batch_norm(const Context& context) {
@@ -124,12 +139,7 @@ OperatorCall batch_norm(const Context& context) {
 }
 
 OperatorCall dropout(const Context& context) {
-  double ratio = 0.5;
-  if (context.has(1)) {
-    const Initializer* given = context.graph.find_initializer(context.node.inputs[1]);
-    if (given == nullptr) context.fail("the ratio is not a constant");
-    ratio = decode(*given).as_floats()[0];
-  }
+  const double ratio = context.has(1) ? context.constant_float(1) : 0.5;
   return
       [ratio, mode = context.mode](Inputs in) { return at::dropout(in[0], ratio, mode->training); };
 }
@@ -211,10 +221,12 @@ OperatorCall selection(const Context& context) {
     parameters.push_back(context.has(i) && !is_value ? context.constant_ints(i)
                                                      : std::vector<std::int64_t>{});
   }
-  return compile_selection(context.node, std::move(parameters));
+  const bool has_border = context.node.op == "Pad" && context.has(2);
+  return compile_selection(
+      context.node, std::move(parameters), has_border ? context.constant_float(2) : 0.0);
 }
 
-OperatorCall conv(const Context& c) { return compile_conv(c.node); }
+OperatorCall conv(const Context& c) { return compile_conv(c.node, c.mode); }
 OperatorCall max_pool(const Context& c) { return compile_max_pool(c.node); }
 OperatorCall average_pool(const Context& c) { return compile_average_pool(c.node); }
 
@@ -238,7 +250,7 @@ constexpr std::array kOperators = {
     Row{"Identity", unary<identity>},
     Row{"LeakyRelu", leaky_relu},
     Row{"LogSoftmax", log_softmax},
-    Row{"MatMul", binary<at::matmul>},
+    Row{"MatMul", matmul},
     Row{"MaxPool", max_pool},
     Row{"Mul", binary<mul>},
     Row{"Pad", selection},
@@ -255,6 +267,15 @@ constexpr std::array kOperators = {
 };
 
 }  // namespace
+
+torch::Tensor as_factor(const torch::Tensor& tensor, const ForwardMode& mode) {
+  if (!tensor.defined()) return tensor;
+  return tensor.to(mode.precision == Precision::kBf16 ? torch::kBFloat16 : tensor.scalar_type(),
+                   /*non_blocking=*/false,
+                   /*copy=*/false,
+                   mode.channels_last && tensor.dim() == 4 ? torch::MemoryFormat::ChannelsLast
+                                                           : torch::MemoryFormat::Preserve);
+}
 
 OperatorCall compile_operator(const Node& node, const Graph& graph, const ForwardMode* mode) {
   const Context context{node, graph, mode};

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include "lastbit/graph/graph.h"
+#include "lastbit/train/precision.h"
 
 namespace lastbit {
 
@@ -15,7 +16,14 @@ struct ForwardMode {
   /// Positive: batch norm takes the batch's statistics also outside training, and its running ones
   /// move by this share toward them, whatever the node's momentum.
   double statistics_share = 0.0;
+  Precision precision = Precision::kFloat32;
+  /// Convolutions of images take and give channels-last tensors; results are the same but for
+  /// rounding, and those after them keep the order.
+  bool channels_last = false;
 };
+
+/// A factor of a convolution or matrix product, in the type and memory order that `mode` asks for.
+torch::Tensor as_factor(const torch::Tensor& tensor, const ForwardMode& mode);
 
 /// A node ready to be called on its inputs; omitted inputs are undefined tensors.
 using OperatorCall = std::function<torch::Tensor(std::span<const torch::Tensor> inputs)>;

@@ -10,6 +10,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/base/vectorize.h"
+#include "lastbit/train/tensor_steps.h"
 
 namespace lastbit {
 namespace {
@@ -73,9 +74,13 @@ class Sgd final : public Optimizer {
       }
       torch::Tensor w = target_.parameters.slice(0, begin, end);
       torch::Tensor v = velocity_.slice(0, begin, end);
-      const torch::Tensor slope = target_.gradients.slice(0, begin, end) + decay * w;
-      v.mul_(options_.momentum).add_(slope);
-      w.sub_(along * slope + look_ahead * v, learning_rate);
+      take_step(w,
+                target_.gradients.slice(0, begin, end),
+                v,
+                {.rate = learning_rate,
+                 .momentum = options_.momentum,
+                 .nesterov = options_.nesterov,
+                 .decay = decay});
     });
   }
 
@@ -152,10 +157,16 @@ class Adam final : public Optimizer {
       torch::Tensor w = target_.parameters.slice(0, begin, end);
       torch::Tensor mean = mean_.slice(0, begin, end);
       torch::Tensor square = square_.slice(0, begin, end);
-      const torch::Tensor slope = target_.gradients.slice(0, begin, end) + decay * w;
-      mean.mul_(options_.beta1).add_(slope, 1.0 - options_.beta1);
-      square.mul_(options_.beta2).addcmul_(slope, slope, 1.0 - options_.beta2);
-      w.addcdiv_(mean, square.sqrt().mul_(root_correction).add_(options_.epsilon), -rate);
+      take_step(w,
+                target_.gradients.slice(0, begin, end),
+                mean,
+                square,
+                {.rate = rate,
+                 .beta1 = options_.beta1,
+                 .beta2 = options_.beta2,
+                 .root_correction = root_correction,
+                 .epsilon = options_.epsilon,
+                 .decay = decay});
     });
   }
 

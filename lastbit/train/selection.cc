@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "lastbit/graph/selection.h"
+#include "lastbit/train/augment.h"
 
 namespace lastbit {
 namespace {
@@ -14,12 +15,11 @@ namespace {
 torch::Tensor gather(const torch::Tensor& input, std::int64_t axis, const SelectedAxis& selected) {
   std::vector<std::int64_t> positions;
   for (std::int64_t i = 0; i < selected.output; ++i) positions.push_back(selected.position(i));
-  return at::index_select(input, axis, torch::tensor(positions, torch::kInt64).to(input.device()));
+  return at::index_select(
+      input, axis, sent_to(input.device(), torch::tensor(positions, torch::kInt64)));
 }
 
-torch::Tensor select(torch::Tensor value,
-                     const std::vector<SelectedAxis>& axes,
-                     const torch::Tensor& border) {
+torch::Tensor select(torch::Tensor value, const std::vector<SelectedAxis>& axes, double border) {
   std::vector<std::int64_t> pads;  // from the last axis on, as LibTorch takes them
   for (std::size_t i = axes.size(); i-- > 0;) {
     const SelectedAxis& axis = axes[i];
@@ -37,18 +37,16 @@ torch::Tensor select(torch::Tensor value,
     }
   }
   if (pads.empty()) return value;
-  return at::constant_pad_nd(value, pads, border.defined() ? border.item() : 0.0);
+  return at::constant_pad_nd(value, pads, border);
 }
 
 }  // namespace
 
 OperatorCall compile_selection(const Node& node,
-                               std::vector<std::vector<std::int64_t>> parameters) {
-  return [node, parameters = std::move(parameters)](std::span<const torch::Tensor> in) {
-    const bool has_border = node.op == "Pad" && in.size() > 2;
-    return select(in[0],
-                  selected_axes(node, in[0].sizes(), parameters),
-                  has_border ? in[2] : torch::Tensor());
+                               std::vector<std::vector<std::int64_t>> parameters,
+                               double border) {
+  return [node, parameters = std::move(parameters), border](std::span<const torch::Tensor> in) {
+    return select(in[0], selected_axes(node, in[0].sizes(), parameters), border);
   };
 }
 

@@ -10,7 +10,10 @@ namespace lastbit {
 
 /// The call of a Slice or Pad node.
 /// @param parameters  as `selected_axes` takes them.
+/// @param border  what a Pad puts around its input.
 /// @throws InputError when called with an input that they do not fit.
-OperatorCall compile_selection(const Node& node, std::vector<std::vector<std::int64_t>> parameters);
+OperatorCall compile_selection(const Node& node,
+                               std::vector<std::vector<std::int64_t>> parameters,
+                               double border);
 
 }  // namespace lastbit

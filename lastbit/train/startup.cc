@@ -12,6 +12,18 @@
 #include "lastbit/base/threads.h"
 
 namespace lastbit {
+namespace {
+
+// From 2.2 on LibTorch also fills all memory that it takes, for programs that read it before they
+// write it, where deterministic kernels are asked for.
+template <typename Context>
+void leave_new_memory_alone(Context& context) {
+  if constexpr (requires { context.setDeterministicFillUninitializedMemory(false); }) {
+    context.setDeterministicFillUninitializedMemory(false);
+  }
+}
+
+}  // namespace
 
 void configure_process(int threads) {
   ::mallopt(M_MMAP_MAX, 0);
@@ -24,9 +36,13 @@ void configure_process(int threads) {
   if (auto* set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) {
     set(1);
   }
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
-  at::globalContext().setDeterministicCuDNN(true);
-  at::globalContext().setBenchmarkCuDNN(false);
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  leave_new_memory_alone(context);
+  context.setDeterministicCuDNN(true);
+  context.setBenchmarkCuDNN(false);
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowTF32CuDNN(false);
 }
 
 void ensure_passive_waiting(char** argv) {

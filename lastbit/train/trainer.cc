@@ -10,6 +10,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/train/batch_stream.h"
+#include "lastbit/train/fast_kernels.h"
 
 namespace lastbit {
 namespace {
@@ -47,6 +48,7 @@ Trainer::Trainer(Network& network,
               steps_an_epoch(train, options_),
               options_.epochs * steps_an_epoch(train, options_)) {
   if (options_.distillation.teacher != nullptr) check(options_.distillation);
+  require_precision(options_.precision, network_.device());
   require_classes(network_, train_);
   torch::manual_seed(worker_seed(options_.seed, parallel_.rank()));
 
@@ -163,11 +165,13 @@ void Trainer::step(const Batch& batch, std::int64_t samples) {
 }
 
 BatchLoss Trainer::backward(const Batch& batch, std::int64_t samples) {
-  const torch::Tensor logits = network_.forward(batch.input);
+  const Tf32Scope tf32(options_.precision);
+  const FastKernels fast(options_.precision, network_.device());
+  const torch::Tensor logits = network_.forward(batch.input, options_.precision);
   const BatchLoss result = cross_entropy(logits, batch.labels);
   torch::Tensor target = result.loss;
   if (options_.distillation.teacher != nullptr) {
-    target = distilled(options_.distillation, batch.input, logits, result.loss);
+    target = distilled(options_.distillation, batch.input, logits, result.loss, options_.precision);
   }
   const auto own = static_cast<double>(batch.labels.numel());
   if (!parallel_.alone()) target = target * (own / static_cast<double>(samples));

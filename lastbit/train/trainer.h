@@ -30,6 +30,7 @@ struct TrainerOptions {
   Distillation distillation = {};
   /// The run ends after the round whose primal residual is at most this; 0: never early.
   double feasible = 0.0;
+  Precision precision = Precision::kFloat32;  ///< Of the steps; what is tested is float32.
   /// Training samples on which each round measures the loss at the float and the low-bit weights.
   std::int64_t probe = 256;
   /// Those that train the network together, each with a Trainer of the same options; null: alone.

@@ -47,6 +47,7 @@ State Trainer::state() const {
                               at_.round,
                               samples_,
                               feasible_ ? 1 : 0});
+  result["precision"] = integers({static_cast<std::int64_t>(options_.precision)});
   result["sums"] = reals({loss_sum_.item<double>(), seconds_, at_.learning_rate, at_.step_size});
   result["misses"] = integers({miss_sum_.item<std::int64_t>()});
   if (residuals_) result["residuals"] = figures_of(*residuals_);
@@ -80,6 +81,13 @@ void Trainer::load(const State& state) {
                           at_.total_steps,
                           " and ",
                           at_.total_rounds));
+  }
+  // Runs saved before there was a choice were in float32.
+  const auto precision = state.contains("precision")
+                             ? part(state, "precision", torch::kInt64, 1).item<std::int64_t>()
+                             : static_cast<std::int64_t>(Precision::kFloat32);
+  if (precision != static_cast<std::int64_t>(options_.precision)) {
+    throw FormatError("[train] the state is of a run in another precision");
   }
   network_.load(below(state, "network."));
   optimizer_->load(below(state, "optimizer."));

@@ -68,16 +68,17 @@ void check_pool(const Node& node) {
 
 }  // namespace
 
-OperatorCall compile_conv(const Node& node) {
+OperatorCall compile_conv(const Node& node, const ForwardMode* mode) {
   const auto groups = int_attribute(node, "group", 1);
-  return [node, groups](std::span<const torch::Tensor> in) {
-    const torch::Tensor& weight = in[1];
-    const torch::Tensor bias = in.size() > 2 ? in[2] : torch::Tensor();
-    const Window w = window_of(node, in[0].sizes(), weight.sizes().slice(2));
+  return [node, groups, mode](std::span<const torch::Tensor> in) {
+    const torch::Tensor input = as_factor(in[0], *mode);
+    const torch::Tensor weight = as_factor(in[1], *mode);
+    const torch::Tensor bias = in.size() > 2 ? as_factor(in[2], *mode) : torch::Tensor();
+    const Window w = window_of(node, input.sizes(), weight.sizes().slice(2));
     // ONNX pads each end on its own, LibTorch's call both alike.
     const bool alike = w.pads_begin == w.pads_end;
     const Sizes none(w.kernel.size(), 0);
-    return at::convolution(alike ? in[0] : fit(in[0], w, 0.0),
+    return at::convolution(alike ? input : fit(input, w, 0.0),
                            weight,
                            bias,
                            w.strides,

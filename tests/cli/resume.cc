@@ -155,6 +155,8 @@ TEST_F(Resumed, RefusesOtherOptionsAndDamage) {
   EXPECT_THAT(refused(with(train_words("run"), {"--resume", "--seed", "3"})),
               HasSubstr("[run] run holds a run with seed=0, to go on with seed=3 is another run: "
                         "expected the same options"));
+  EXPECT_THAT(refused(with(train_words("run"), {"--resume", "--precision", "bf16"})),
+              HasSubstr("precision"));
   write("run/checkpoint.safetensors", checkpoint.substr(0, checkpoint.size() / 2));
   EXPECT_THAT(refused(with(train_words("run"), {"--resume"})), HasSubstr("checkpoint.safetensors"));
   write("run/checkpoint.safetensors", checkpoint);

@@ -116,6 +116,8 @@ TEST_F(Train, RefusesWhatItDoesNotKnow) {
   refuse({"--optimizer", "sdg"}, {"'sdg'", "sgd", "adam"});
   refuse({"--activation", "gelu"}, {"gelu", "relu", "tanh"});
   refuse({"--device", "tpu"}, {"--device", "tpu", "cpu"});
+  refuse({"--precision", "fp8"}, {"--precision", "fp8", "float32", "bf16"});
+  refuse({"--precision", "tf32"}, {"tf32", "CUDA", "float32"});
   refuse({"--epochs", "0"}, {"--epochs", "0"});
   refuse({"--epochs", "2.5"}, {"--epochs", "2.5"});
   refuse({"--batch", "0"}, {"--batch", "0"});

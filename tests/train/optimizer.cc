@@ -10,6 +10,8 @@
 #include <torch/optim.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/base/text.h"
+#include "lastbit/train/tensor_steps.h"
 #include "support.h"
 
 namespace lastbit {
@@ -212,6 +214,59 @@ TEST(Optimizer, NamesTheOptionThatIsOutOfRange) {
 TEST(Optimizer, ListsTheKnownNames) {
   EXPECT_EQ(refusal({.name = "lbfgs"}),
             "[optimizer] 'lbfgs' is not known, expected one of: sgd, adam");
+}
+
+// Where the parameters are on another device the same step is made of calls on tensors.
+TEST(TensorSteps, AreTheLoopsOfTheProcessor) {
+  for (const bool nesterov : {false, true}) {
+    for (const double decay : {0.0, 0.3}) {
+      SCOPED_TRACE(cat("nesterov ", nesterov, ", decay ", decay));
+      torch::Tensor w = draws(1);
+      torch::Tensor g = torch::zeros({kSize});
+      const auto loop = make_optimizer(
+          {.momentum = 0.9, .nesterov = nesterov, .weight_decay = decay}, w, g, kSize);
+      torch::Tensor by_calls = w.clone();
+      torch::Tensor velocity = torch::zeros({kSize});
+      for (int step = 0; step < kSteps; ++step) {
+        g.copy_(draws(100 + static_cast<std::uint64_t>(step)));
+        const torch::Tensor before = g.clone();
+        loop->step(0.05);
+        take_step(by_calls,
+                  g,
+                  velocity,
+                  SgdStep{.rate = 0.05, .momentum = 0.9, .nesterov = nesterov, .decay = decay});
+        EXPECT_TRUE(g.equal(before)) << "gradients are read alone";
+        ASSERT_LE((w - by_calls).abs().max().item<double>(), kSgdTolerance * (step + 1));
+      }
+      EXPECT_LE((velocity - loop->state().at("velocity")).abs().max().item<double>(),
+                kSteps * 4 * 0x1p-19);
+    }
+  }
+}
+
+TEST(TensorSteps, OfAdamAreTheLoopsOfTheProcessor) {
+  torch::Tensor w = draws(1);
+  torch::Tensor g = torch::zeros({kSize});
+  const OptimizerOptions options{.name = "adam", .weight_decay = 0.3};
+  const auto loop = make_optimizer(options, w, g, kSize);
+  torch::Tensor by_calls = w.clone();
+  torch::Tensor mean = torch::zeros({kSize});
+  torch::Tensor square = torch::zeros({kSize});
+  for (int step = 1; step <= kSteps; ++step) {
+    g.copy_(draws(100 + static_cast<std::uint64_t>(step)));
+    loop->step(0.01);
+    take_step(by_calls,
+              g,
+              mean,
+              square,
+              AdamStep{.rate = 0.01 / (1.0 - std::pow(options.beta1, step)),
+                       .beta1 = options.beta1,
+                       .beta2 = options.beta2,
+                       .root_correction = 1.0 / std::sqrt(1.0 - std::pow(options.beta2, step)),
+                       .epsilon = options.epsilon,
+                       .decay = options.weight_decay});
+    ASSERT_LE((w - by_calls).abs().max().item<double>(), kSgdTolerance * step);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/threads.h"
+#include "lastbit/train/fast_kernels.h"
 
 namespace lastbit {
 namespace {
@@ -27,10 +28,38 @@ TEST(Startup, AsksForTheSameBitsInEveryRun) {
   EXPECT_FALSE(at::globalContext().benchmarkCuDNN());
 }
 
+TEST(Startup, TurnsTf32OffUntilItIsAskedFor) {
+  at::globalContext().setAllowTF32CuDNN(true);
+  at::globalContext().setAllowTF32CuBLAS(true);
+  configure_process(1);
+  EXPECT_FALSE(at::globalContext().allowTF32CuDNN());
+  EXPECT_FALSE(at::globalContext().allowTF32CuBLAS());
+}
+
 TEST(Startup, LeavesTheUsersWayOfWaiting) {
   ::setenv("OMP_WAIT_POLICY", "active", 1);
   ensure_passive_waiting(nullptr);
   EXPECT_STREQ(std::getenv("OMP_WAIT_POLICY"), "active");
+}
+
+TEST(FastKernels, AreTakenOverAStepOfAGpuInLowPrecision) {
+  configure_process(1);
+  const at::Context& context = at::globalContext();
+  const auto same_bits = [&] {
+    return context.deterministicAlgorithms() && context.deterministicAlgorithmsWarnOnly() &&
+           context.deterministicCuDNN() && !context.benchmarkCuDNN();
+  };
+  for (const Precision precision : {Precision::kBf16, Precision::kTf32}) {
+    const FastKernels fast(precision, torch::kCUDA);
+    EXPECT_FALSE(context.deterministicAlgorithms());
+    EXPECT_FALSE(context.deterministicCuDNN());
+    EXPECT_TRUE(context.benchmarkCuDNN());
+  }
+  EXPECT_TRUE(same_bits());
+  const FastKernels exact(Precision::kFloat32, torch::kCUDA);
+  EXPECT_TRUE(same_bits());
+  const FastKernels host(Precision::kBf16, torch::kCPU);
+  EXPECT_TRUE(same_bits());
 }
 
 }  // namespace

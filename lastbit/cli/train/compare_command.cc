@@ -137,7 +137,8 @@ std::vector<std::string> typed_options(const CLI::App& app, const Contestant& co
 
 std::vector<std::string> float_arguments(const CompareChoice& choice, const CLI::App& app) {
   std::vector<std::string> result = {choice.common.model};
-  for (const char* name : {"--data", "--data-dir", "--batch", "--threads", "--device"}) {
+  for (const char* name :
+       {"--data", "--data-dir", "--batch", "--threads", "--device", "--precision"}) {
     const CLI::Option* option = app.get_option(name);
     if (option->count() > 0) result.push_back(cat(name, "=", option->as<std::string>()));
   }

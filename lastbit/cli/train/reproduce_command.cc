@@ -30,6 +30,8 @@ struct ReproduceChoice {
   std::int64_t seeds = 3;
   std::int64_t at_once = 1;
   int threads = 0;
+  std::string device;     // empty: what train and compress take where nothing is said
+  std::string precision;  // the same
   bool quick = false;
   bool force = false;
   bool json = false;
@@ -44,6 +46,8 @@ void append(Words& words, const Words& more) {
 Words shared_options(const ReproduceChoice& choice) {
   Words result = {cat("--data=", choice.data), cat("--threads=", choice.threads)};
   if (!choice.data_folder.empty()) result.push_back(cat("--data-dir=", choice.data_folder));
+  if (!choice.device.empty()) result.push_back(cat("--device=", choice.device));
+  if (!choice.precision.empty()) result.push_back(cat("--precision=", choice.precision));
   return result;
 }
 
@@ -162,6 +166,11 @@ Report reproduce(const Experiment& experiment, const ReproduceChoice& choice) {
 }
 
 Report reproduce_superresolution(const ReproduceChoice& choice) {
+  if (!choice.device.empty() || !choice.precision.empty()) {
+    throw InputError(
+        "[reproduce] lc-superresolution solves its steps exactly, in float64 on the CPU, expected "
+        "no --device and no --precision");
+  }
   Report report("lc-superresolution", choice.data == "mnist");
   const std::vector<SuperResolutionResult> results =
       run_superresolution({.data = choice.data,
@@ -213,6 +222,12 @@ int reproduce_command(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
+  app.add_option("--device", choice.device, "cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->type_name("NAME");
+  app.add_option("--precision", choice.precision, "float32, tf32 or bf16, as of 'lastbit train'")
+      ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
+      ->type_name("NAME");
   app.add_flag("--quick", choice.quick, "Reduced length: fewer epochs than published");
   app.add_flag("--force", choice.force, "Run again what was run with other options");
   app.add_flag("--json", choice.json, "Print rows as JSON");

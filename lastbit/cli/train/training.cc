@@ -122,6 +122,11 @@ void add_training_options(CLI::App& app, TrainingChoice& choice) {
   app.add_option("--device", choice.device, "cpu or cuda")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->type_name("NAME");
+  app.add_option("--precision",
+                 choice.precision,
+                 "Of the products in training: float32, tf32 (CUDA) or bf16")
+      ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
+      ->type_name("NAME");
 }
 
 void apply(TrainingChoice& choice) {
@@ -130,6 +135,8 @@ void apply(TrainingChoice& choice) {
     throw InputError("[device] cuda was asked for, but this LibTorch finds no CUDA device");
   }
   choice.augmentation = Augmentation::parse(choice.augment);
+  choice.trainer.precision = parse_precision(choice.precision);
+  require_precision(choice.trainer.precision, torch::Device(choice.device));
   configure_process(choice.threads);
   catch_interrupts();
 }

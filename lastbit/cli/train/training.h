@@ -18,6 +18,7 @@ struct TrainingChoice {
   std::string learning_rate;
   int threads = 0;
   std::string device = "cpu";
+  std::string precision = "float32";
   int device_index = -1;  ///< of several CUDA devices; -1: the first
   std::string augment = "none";
   Augmentation augmentation;  ///< `augment`, once applied.
