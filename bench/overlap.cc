@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "lastbit/base/text.h"
 #include "lastbit/train/evaluate.h"
 #include "lastbit/train/gradient_sum.h"
 #include "lastbit/train/optimizer.h"
@@ -161,7 +162,7 @@ void measure(Steps& steps, int pairs) {
   SlowNetwork& link = steps.link();
   const bool reports = link.rank() == 0;
   if (reports) print_starts(steps, link);
-  for (const double rate : {0.0, 1e8, 1e9}) {
+  for (const double rate : {0.0, 1e9, 1e8, 2e7}) {
     link.rate = rate;
     std::vector<double> beside;
     std::vector<double> behind;
@@ -172,8 +173,8 @@ void measure(Steps& steps, int pairs) {
       ratios.push_back(beside.back() / behind.back());
     }
     if (!reports) continue;
-    std::printf("  %s: behind %4.0f ms, beside %4.0f ms, ratio %.3f\n",
-                rate == 0.0 ? "loopback" : (rate < 5e8 ? "0.1 GB/s" : "1 GB/s  "),
+    std::printf("  %s: behind %5.0f ms, beside %5.0f ms, ratio %.3f\n",
+                rate == 0.0 ? "loopback" : cat(1e-9 * rate, " GB/s").c_str(),
                 1e3 * median(behind),
                 1e3 * median(beside),
                 median(ratios));
