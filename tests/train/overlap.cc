@@ -7,11 +7,13 @@
 #include <thread>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "lastbit/base/random.h"
 #include "lastbit/method/registry.h"
+#include "lastbit/train/startup.h"
 #include "lastbit/train/trainer.h"
 #include "rings.h"
 #include "support.h"
@@ -109,11 +111,13 @@ std::vector<Outcome> train(int size,
                            const std::string& method,
                            const Prepare& prepare = {},
                            const Observe& observe = {}) {
+  configure_process(1);
   std::vector<std::optional<Ring>> rings;
   for (Ring& ring : make_rings(size)) rings.emplace_back(std::move(ring));
   std::vector<Outcome> outcomes(static_cast<std::size_t>(size));
   at_once(size, [&](int rank) {
     const auto at = static_cast<std::size_t>(rank);
+    at::set_num_threads(1);
     std::unique_ptr<Watched> workers;
     if (size > 1) workers = std::make_unique<Watched>(std::move(*rings[at]));
     rings[at].reset();
