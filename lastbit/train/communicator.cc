@@ -9,6 +9,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/train/nccl.h"
 #include "lastbit/train/network.h"
+#include "lastbit/train/task_thread.h"
 
 namespace lastbit {
 namespace {
@@ -21,30 +22,40 @@ std::span<T> elements(const torch::Tensor& tensor) {
 class RingCommunicator final : public Communicator {
  public:
   RingCommunicator(Ring ring, torch::Device device) : ring_(std::move(ring)) {
-    if (!device.is_cuda()) return;
-    // One without the library would leave the others waiting.
-    std::unique_ptr<NcclLibrary> library = NcclLibrary::load();
-    double found = library == nullptr ? 0.0 : 1.0;
-    ring_.sum(std::span(&found, 1));
-    if (found < size()) return;
-    NcclId id = rank() == 0 ? library->unique_id() : NcclId{};
-    ring_.broadcast(std::as_writable_bytes(std::span(&id, 1)));
-    nccl_ = std::make_unique<Nccl>(std::move(library), id, rank(), size(), device, ring_.timeout());
+    join_devices(device);
   }
+  // Where the work ends in the middle of a sum, the others are not to wait for the rest of it.
+  ~RingCommunicator() override { ring_.shut_down(); }
 
   int rank() const noexcept override { return ring_.rank(); }
   int size() const noexcept override { return ring_.size(); }
 
   void sum(torch::Tensor tensor) override {
-    if (tensor.is_cpu()) {
-      sum_on_cpu(tensor);
-    } else if (nccl_ != nullptr) {
-      nccl_->sum(tensor);
-    } else {
-      const torch::Tensor host = tensor.to(torch::kCPU);
-      sum_on_cpu(host);
-      tensor.copy_(host);
+    if (by_nccl(tensor)) {
+      nccl_->start(tensor);
+      nccl_->finish();
+      return;
     }
+    try {
+      thread_.wait();
+      sum_by_ring(tensor);
+    } catch (const LostWorker&) {
+      if (nccl_ != nullptr) nccl_->abort();  // else the device would wait for the worker
+      throw;
+    }
+  }
+
+  void start_sum(torch::Tensor tensor) override {
+    if (by_nccl(tensor)) {
+      nccl_->start(tensor);
+    } else {
+      thread_.start([this, tensor = std::move(tensor)] { sum_by_ring(tensor); });
+    }
+  }
+
+  void finish_sums() override {
+    thread_.wait();
+    if (nccl_ != nullptr) nccl_->finish();
   }
 
   void broadcast(torch::Tensor tensor) override {
@@ -52,6 +63,32 @@ class RingCommunicator final : public Communicator {
   }
 
  private:
+  bool by_nccl(const torch::Tensor& tensor) const { return nccl_ != nullptr && !tensor.is_cpu(); }
+
+  void join_devices(torch::Device device) {
+    if (!device.is_cuda()) return;
+    // One without the library would leave the others waiting.
+    std::unique_ptr<NcclLibrary> library = NcclLibrary::load();
+    std::unique_ptr<CudaDriver> driver = CudaDriver::load();
+    double found = library == nullptr || driver == nullptr ? 0.0 : 1.0;
+    ring_.sum(std::span(&found, 1));
+    if (found < size()) return;
+    NcclId id = rank() == 0 ? library->unique_id() : NcclId{};
+    ring_.broadcast(std::as_writable_bytes(std::span(&id, 1)));
+    nccl_ = std::make_unique<Nccl>(
+        std::move(library), std::move(driver), id, rank(), size(), device, ring_.timeout());
+  }
+
+  void sum_by_ring(const torch::Tensor& tensor) {
+    if (tensor.is_cpu()) {
+      sum_on_cpu(tensor);
+      return;
+    }
+    const torch::Tensor host = tensor.to(torch::kCPU);
+    sum_on_cpu(host);
+    tensor.copy_(host);
+  }
+
   void sum_on_cpu(const torch::Tensor& tensor) {
     if (tensor.scalar_type() == torch::kFloat64) {
       ring_.sum(elements<double>(tensor));
@@ -62,6 +99,7 @@ class RingCommunicator final : public Communicator {
 
   Ring ring_;
   std::unique_ptr<Nccl> nccl_;
+  TaskThread thread_;  // the ring is its own until a wait for it
 };
 
 // FNV-1a over 64-bit words; the bytes left over are a last word.

@@ -26,6 +26,12 @@ class Communicator {
   /// Each element becomes its sum over the workers, with the same bits on all.
   /// @param tensor  contiguous, float32 or float64.
   virtual void sum(torch::Tensor tensor) = 0;
+  /// The same beside what the caller goes on with: returns at once, and is done after
+  /// `finish_sums`. Until then nothing may touch the tensor, and of this class nothing be called
+  /// but `start_sum` and `sum`, which comes after those that were started.
+  virtual void start_sum(torch::Tensor tensor) = 0;
+  /// Waits for all sums that were started.
+  virtual void finish_sums() = 0;
   /// What worker 0 holds becomes what all hold. @param tensor  contiguous, on the CPU.
   virtual void broadcast(torch::Tensor tensor) = 0;
 };

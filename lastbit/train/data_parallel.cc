@@ -26,6 +26,7 @@ DataParallel::DataParallel(Communicator* workers, Network& network)
     : workers_(workers), network_(network) {
   if (alone()) return;
   broadcast(*workers_, network_);
+  gradient_.emplace(*workers_, network_);
   statistics_ = network_.statistics();
   std::int64_t total = kSums;
   for (const torch::Tensor& statistic : statistics_) total += statistic.numel();
@@ -55,8 +56,12 @@ void DataParallel::restore() {
   for (std::size_t i = 0; i < statistics_.size(); ++i) statistics_[i].copy_(saved_[i]);
 }
 
-// The short sum goes first: it finds a worker that is lost while no device waits for it.
+void DataParallel::begin_backward() {
+  if (!alone()) gradient_->begin();
+}
+
 DataParallel::Sums DataParallel::reduce(const Sums& own, double share) {
+  gradient_->start_rest();
   auto* const tail = tail_.data_ptr<double>();
   tail[0] = own.loss;
   tail[1] = own.misses;
@@ -70,7 +75,7 @@ DataParallel::Sums DataParallel::reduce(const Sums& own, double share) {
     statistic.copy_(place);
   });
   const Sums sums{.loss = tail[0], .misses = tail[1], .stop = tail[2] > 0.0};
-  workers_->sum(network_.gradients());
+  workers_->finish_sums();
   return sums;
 }
 

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
 #include "lastbit/train/communicator.h"
-#include "lastbit/train/evaluate.h"
+#include "lastbit/train/gradient_sum.h"
 #include "lastbit/train/network.h"
 
 namespace lastbit {
@@ -32,13 +32,17 @@ class DataParallel {
   /// What a step does that failed: the parameters and statistics from before.
   void restore();
 
+  /// To be called before each backward pass: its gradients are summed while it goes on.
+  void begin_backward();
+
   /// What is summed up over the batch beside the gradient.
   struct Sums {
     double loss = 0.0;    ///< of the samples
     double misses = 0.0;  ///< samples missed
     bool stop = false;    ///< whether any worker was asked to stop
   };
-  /// Sums the gradients and `own` over the workers; running statistics become their mean.
+  /// Sums `own` over the workers, and what is left of the gradients; running statistics become
+  /// their mean.
   /// @param share  of the batch's samples that this worker has, as which its statistics count.
   /// @throws LostWorker
   Sums reduce(const Sums& own, double share);
@@ -49,6 +53,7 @@ class DataParallel {
  private:
   Communicator* workers_;
   Network& network_;
+  std::optional<GradientSum> gradient_;
   std::vector<torch::Tensor> statistics_;  // views of the network's
   std::vector<torch::Tensor> saved_;       // of the statistics and the parameters
   torch::Tensor tail_;                     // (3 + statistics) float64 on the CPU

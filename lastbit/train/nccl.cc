@@ -5,8 +5,6 @@
 #include <utility>
 
 #include <c10/core/DeviceGuard.h>
-#include <c10/core/Event.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "lastbit/base/text.h"
 #include "lastbit/train/ring.h"
@@ -53,36 +51,49 @@ NcclId NcclLibrary::unique_id() const {
 }
 
 Nccl::Nccl(std::unique_ptr<NcclLibrary> library,
+           std::unique_ptr<CudaDriver> driver,
            const NcclId& id,
            int rank,
            int size,
            torch::Device device,
            std::chrono::milliseconds timeout)
-    : library_(std::move(library)), device_(device), timeout_(timeout) {
+    : library_(std::move(library)),
+      stream_(std::move(driver), device),
+      device_(device),
+      timeout_(timeout) {
   const c10::DeviceGuard guard(device_);
   library_->check(library_->init_rank_(&communicator_, size, id, rank), "join the workers");
 }
 
 // Its orderly end would wait for workers that may be lost.
-Nccl::~Nccl() {
-  if (communicator_ != nullptr) library_->abort_(communicator_);
+Nccl::~Nccl() { abort(); }
+
+void Nccl::abort() noexcept {
+  if (communicator_ != nullptr) library_->abort_(std::exchange(communicator_, nullptr));
 }
 
-void Nccl::sum(const torch::Tensor& tensor) {
+void Nccl::start(const torch::Tensor& tensor) {
   const c10::DeviceGuard guard(device_);
   const int type = tensor.scalar_type() == torch::kFloat64 ? kFloat64 : kFloat32;
   void* const data = tensor.data_ptr();
-  // LibTorch's default stream is CUDA's, number 0.
-  library_->check(
-      library_->all_reduce_(
-          data, data, static_cast<std::size_t>(tensor.numel()), type, kSum, communicator_, nullptr),
-      "sum");
-  c10::Event done(device_.type());
-  done.record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));
+  stream_.follow_default();
+  library_->check(library_->all_reduce_(data,
+                                        data,
+                                        static_cast<std::size_t>(tensor.numel()),
+                                        type,
+                                        kSum,
+                                        communicator_,
+                                        stream_.handle()),
+                  "sum");
+}
+
+void Nccl::finish() {
+  const c10::DeviceGuard guard(device_);
+  stream_.mark();
   const auto deadline = std::chrono::steady_clock::now() + timeout_;
-  while (!done.query()) {
+  while (!stream_.reached_mark()) {
     if (std::chrono::steady_clock::now() > deadline) {
-      library_->abort_(std::exchange(communicator_, nullptr));
+      abort();
       throw LostWorker(cat("[workers] a sum over all CUDA devices is not done within ",
                            static_cast<double>(timeout_.count()) / 1000.0,
                            " s (--timeout): a worker is lost"));

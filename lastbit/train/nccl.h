@@ -6,6 +6,8 @@
 
 #include <torch/types.h>
 
+#include "lastbit/train/cuda_driver.h"
+
 namespace lastbit {
 
 /// NCCL's own unique identifier of a group of devices.
@@ -41,6 +43,7 @@ class Nccl {
  public:
   /// Returns once all workers have called it. @throws WorkError with what NCCL says.
   Nccl(std::unique_ptr<NcclLibrary> library,
+       std::unique_ptr<CudaDriver> driver,
        const NcclId& id,
        int rank,
        int size,
@@ -50,13 +53,18 @@ class Nccl {
   Nccl& operator=(const Nccl&) = delete;
   ~Nccl();
 
-  /// On LibTorch's default stream; returns when the sum is there, so that a worker that is lost is
-  /// noticed. @param tensor  contiguous, float32 or float64, on the device.
+  /// On a stream of its own, behind what LibTorch's default stream has to do so far; returns at
+  /// once. @param tensor  contiguous, float32 or float64, on the device.
+  void start(const torch::Tensor& tensor);
+  /// Returns when all sums are there, so that a worker that is lost is noticed.
   /// @throws LostWorker if it takes longer than the timeout.
-  void sum(const torch::Tensor& tensor);
+  void finish();
+  /// Ends the sums that are under way; nothing works from there on.
+  void abort() noexcept;
 
  private:
   std::unique_ptr<NcclLibrary> library_;
+  CudaStream stream_;
   NcclLibrary::Communicator communicator_ = nullptr;
   torch::Device device_;
   std::chrono::milliseconds timeout_;

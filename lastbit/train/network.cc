@@ -158,6 +158,18 @@ void Network::compile() {
   }
 }
 
+std::vector<Network::Leaf> Network::leaves() const {
+  std::vector<Leaf> result;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    for (const std::string& name : graph_.nodes[i].inputs) {
+      if (!leaves_.contains(name) || !seen.insert(name).second) continue;
+      result.push_back({.value = leaves_.at(name), .node = i});
+    }
+  }
+  return result;
+}
+
 bool Network::has_batch_norm() const {
   return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [](const Node& node) {
     return node.op == "BatchNormalization";

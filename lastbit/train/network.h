@@ -46,6 +46,15 @@ class Network {
   /// How many of the first parameters are matrices or kernels.
   std::int64_t matrix_size() const noexcept { return matrix_size_; }
 
+  /// One parameter as autograd sees it: a view of `parameters()`, whose grad is one of
+  /// `gradients()`.
+  struct Leaf {
+    torch::Tensor value;
+    std::size_t node = 0;  ///< of the graph: the first that reads it
+  };
+  /// All of them, in the order in which the nodes of the graph read them.
+  std::vector<Leaf> leaves() const;
+
   /// The low-bit weights: views of the first parameters.
   Weights constrained() const;
   const std::vector<ConstrainedWeight>& constrained_layers() const noexcept { return layers_; }

@@ -40,10 +40,14 @@ Ring::Ring(int rank, int size, Socket next, Socket previous, std::chrono::millis
       previous_(std::move(previous)),
       timeout_(timeout) {}
 
+// The descriptors stay, so that no other thread can meet one that was closed.
+void Ring::shut_down() const noexcept {
+  ::shutdown(next_.descriptor(), SHUT_RDWR);
+  ::shutdown(previous_.descriptor(), SHUT_RDWR);
+}
+
 void Ring::lose(int worker, const std::string& what) {
-  // The others are not to wait for the timeout.
-  next_ = Socket();
-  previous_ = Socket();
+  shut_down();  // the others are not to wait for the timeout
   throw LostWorker(cat("[workers] lost worker ", worker, ": ", what));
 }
 

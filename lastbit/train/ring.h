@@ -22,7 +22,7 @@ class LostWorker : public WorkError {
 ///
 /// All call the same functions in the same order with equally long arguments. A sum of n workers
 /// sends each element 2 (n - 1) / n times, whatever n is; every worker ends with the same bits, the
-/// same in every run. Not to be used by several threads.
+/// same in every run. Not to be used by several threads, but for `shut_down`.
 class Ring {
  public:
   /// @param next, previous  connections to workers rank + 1 and rank - 1; not used by one alone.
@@ -38,6 +38,8 @@ class Ring {
   void sum(std::span<double> values) { sum_of(values); }
   /// What worker 0 holds becomes what all hold. @throws LostWorker
   void broadcast(std::span<std::byte> bytes);
+  /// Ends both connections: what this worker or a neighbour is at throws LostWorker at once.
+  void shut_down() const noexcept;
 
  private:
   struct Header {

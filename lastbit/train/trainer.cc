@@ -147,6 +147,7 @@ void Trainer::step(const Batch& batch, std::int64_t samples) {
       method_->before_forward(at_, pass);
     }
     network_.gradients().zero_();
+    parallel_.begin_backward();
     const std::int64_t own = batch.labels.defined() ? batch.labels.size(0) : 0;
     BatchLoss result = own == 0 ? BatchLoss{} : backward(batch, samples);
 

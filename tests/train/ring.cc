@@ -1,9 +1,11 @@
 #include "lastbit/train/ring.h"
 
+#include <atomic>
 #include <cstring>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -118,6 +120,30 @@ TEST_P(RingOf, WaitsNoLongerThanTheTimeoutForOneThatHangs) {
     }
   });
   EXPECT_THAT(said, HasSubstr("[workers] lost worker "));
+}
+
+// As where a worker gives up while its sum goes on.
+TEST_P(RingOf, EndsForAllWhereOneIsShutDown) {
+  const int size = GetParam();
+  if (size == 1) return;
+  std::vector<Ring> rings = make_rings(size);
+  std::atomic<int> lost = 0;
+  std::thread other([&] {
+    while (lost == 0) {
+      std::this_thread::yield();
+      rings[1].shut_down();
+    }
+  });
+  at_once(size, [&](int rank) {
+    std::vector<float> values(100'000, 1.0F);
+    try {
+      for (;;) rings[static_cast<std::size_t>(rank)].sum(values);
+    } catch (const LostWorker&) {
+      ++lost;
+    }
+  });
+  other.join();
+  EXPECT_EQ(lost, size);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, RingOf, ::testing::Values(1, 2, 3, 4), [](const auto& row) {
