@@ -95,10 +95,10 @@ void follow(Trainer& trainer, Trained& trained) {
 
 }  // namespace
 
-void add_training_options(CLI::App& app, TrainingChoice& choice) {
+void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epochs) {
   TrainerOptions& trainer = choice.trainer;
   app.add_option("--epochs", trainer.epochs, "Passes over the training data")
-      ->check(CLI::Range(1, 1000000));
+      ->check(CLI::Range(least_epochs, 1000000));
   app.add_option("--batch", trainer.batch, "Samples a step, of each worker")
       ->check(CLI::Range(1, 1 << 20));
   app.add_option(
