@@ -21,7 +21,11 @@ std::vector<std::string> with(std::vector<std::string> words,
 }
 
 std::vector<Experiment> experiments() {
-  return mnist_experiments();
+  std::vector<Experiment> result;
+  for (const auto& family : {mnist_experiments(), cifar_experiments(), imagenet_experiments()}) {
+    result.insert(result.end(), family.begin(), family.end());
+  }
+  return result;
 }
 
 }  // namespace lastbit

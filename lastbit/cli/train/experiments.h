@@ -56,8 +56,10 @@ inline constexpr std::string_view kReferenceName = "float reference";
 /// All that are made of train and compress commands, in the order of help texts.
 std::vector<Experiment> experiments();
 
-/// Those of one family of data, in a file of its own.
+// Those of one family of data; each in a file of its own.
 std::vector<Experiment> mnist_experiments();
+std::vector<Experiment> cifar_experiments();
+std::vector<Experiment> imagenet_experiments();
 
 /// `words` and then `more`.
 std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more);
