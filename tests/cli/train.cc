@@ -65,6 +65,19 @@ TEST_F(Train, RepeatsBitForBitFromItsConfiguration) {
   EXPECT_NE(read("other/reference.onnx"), read("run/reference.onnx"));
 }
 
+TEST_F(Train, OfNoEpochsWritesTheNetworkAsItStarts) {
+  Words words = train_words("run");
+  words.insert(words.end(), {"--center", "none", "--epochs", "0", "--json"});
+  const auto result = nlohmann::json::parse(succeed(words).out);
+  EXPECT_EQ(result["epochs"], 0);
+  EXPECT_EQ(result["test"]["error"], evaluate("run/reference.onnx")["error"]);
+  make_model("zoo.onnx");
+  EXPECT_EQ(evaluate("run/reference.onnx")["loss"], evaluate("zoo.onnx")["loss"]);
+  EXPECT_EQ(read("run/log.jsonl"), "");
+  words.emplace_back("--resume");
+  EXPECT_EQ(nlohmann::json::parse(succeed(words).out), result);
+}
+
 TEST_F(Train, GoesOnFromAFile) {
   succeed(train_words("run"));
   // Without --hidden, which the file decides.
@@ -116,7 +129,7 @@ TEST_F(Train, RefusesWhatItDoesNotKnow) {
   refuse({"--optimizer", "sdg"}, {"'sdg'", "sgd", "adam"});
   refuse({"--activation", "gelu"}, {"gelu", "relu", "tanh"});
   refuse({"--device", "tpu"}, {"--device", "tpu", "cpu"});
-  refuse({"--epochs", "0"}, {"--epochs", "0"});
+  refuse({"--epochs", "-1"}, {"--epochs", "-1"});
   refuse({"--epochs", "2.5"}, {"--epochs", "2.5"});
   refuse({"--batch", "0"}, {"--batch", "0"});
   refuse({"--momentum", "1.5"}, {"momentum", "1.5"});
