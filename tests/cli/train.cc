@@ -66,8 +66,8 @@ TEST_F(Train, RepeatsBitForBitFromItsConfiguration) {
 }
 
 TEST_F(Train, OfNoEpochsWritesTheNetworkAsItStarts) {
-  Words words = train_words("run");
-  words.insert(words.end(), {"--center", "none", "--epochs", "0", "--json"});
+  Words words = training({"train", "mlp", "--hidden", "16", "--center", "none"},
+                         {"--epochs", "0", "--batch", "25", "--run", "run", "--json"});
   const auto result = nlohmann::json::parse(succeed(words).out);
   EXPECT_EQ(result["epochs"], 0);
   EXPECT_EQ(result["test"]["error"], evaluate("run/reference.onnx")["error"]);
