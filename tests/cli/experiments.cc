@@ -123,9 +123,10 @@ TEST_F(Experiments, StartFromAReferenceThatIsGiven) {
 
 TEST_F(Experiments, StartMirrorDescentOnCifar) {
   write_cifar();
-  EXPECT_THAT(settings("md-cifar10",
-                       {"--data", "cifar", "--epochs", "1", "--nets", "resnet18", "--only", "md-tanh-s"}),
-              ElementsAre("resnet18, md-tanh-s"));
+  EXPECT_THAT(
+      settings("md-cifar10",
+               {"--data", "cifar", "--epochs", "1", "--nets", "resnet18", "--only", "md-tanh-s"}),
+      ElementsAre("resnet18, md-tanh-s"));
 }
 
 TEST_F(Experiments, StartLcOnVgg) {
