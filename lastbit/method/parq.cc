@@ -147,10 +147,12 @@ MethodInfo parq_method() {
       .options = {{"steepness", "10", "of the way from identity to rounding, 1 to 80"},
                   {"anneal", "0.8", "share of the run after which weights are fully rounded"}},
       .paper = {{"steepness", "10"},
+                {"anneal", "0.75"},  // of 200 epochs 150, as in the authors' script
                 {"epochs", "200"},
+                {"batch", "128"},
                 {"optimizer", "sgd"},
                 {"momentum", "0.9"},
-                {"learning-rate", "0.1*0.1@60epochs"},
+                {"learning-rate", "0.1/10@0.4,0.6,0.75"},
                 {"weight-decay", "2e-4"},
                 {"finish-epochs", "0"}},
       .make = [](const Settings& settings) -> std::unique_ptr<Method> {

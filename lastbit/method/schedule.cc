@@ -23,8 +23,8 @@ double parse_positive(std::string_view text, std::string_view whole, std::string
             "] '",
             whole,
             "' is not a schedule, expected a positive number, FIRST..LAST, "
-            "FIRST*FACTOR, FIRST*FACTOR@PERIOD or cosine:FIRST, and ,warm:SHARE after it "
-            "for a rise over a share of the run"));
+            "FIRST*FACTOR, FIRST*FACTOR@PERIOD, FIRST/DIVISOR@POINT,... or cosine:FIRST, and "
+            ",warm:SHARE after it for a rise over a share of the run"));
   }
   return value;
 }
@@ -93,10 +93,38 @@ Schedule Schedule::parse_form(std::string_view text,
     const auto factor = text.substr(star + 1, at == std::string_view::npos ? at : at - star - 1);
     schedule.last_ = parse_positive(factor, whole, option);
     if (at != std::string_view::npos) schedule.read_unit(text.substr(at + 1), whole, option);
+  } else if (const auto slash = text.find('/'); slash != std::string_view::npos) {
+    const auto at = std::min(text.find('@'), text.size());
+    schedule.kind_ = Kind::kDrops;
+    schedule.first_ = parse_positive(text.substr(0, slash), whole, option);
+    schedule.last_ =
+        parse_positive(text.substr(slash + 1, at - std::min(at, slash + 1)), whole, option);
+    schedule.read_drops(text.substr(std::min(at + 1, text.size())), whole, option);
   } else {
     schedule.first_ = parse_positive(text, whole, option);
   }
   return schedule;
+}
+
+// "80,120,150", "0.4,0.6,0.75"
+void Schedule::read_drops(std::string_view list, std::string_view whole, std::string_view option) {
+  bool fits = true;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const auto end = std::min(list.find(',', begin), list.size());
+    const double point = parse_positive(list.substr(begin, end - begin), whole, option);
+    const bool is_share = point < 1.0;
+    fits = fits && (is_share || point == std::floor(point)) &&
+           (drops_.empty() || (point > drops_.back() && is_share == (drops_.front() < 1.0)));
+    drops_.push_back(point);
+    begin = end + 1;
+  }
+  if (fits) return;
+  throw InputError(cat("[",
+                       option,
+                       "] '",
+                       whole,
+                       "' is not a schedule, expected rising whole numbers of epochs or rounds "
+                       "after the @, or rising shares of the run below 1"));
 }
 
 // "round", "2epochs", "30000steps"
@@ -135,10 +163,19 @@ double Schedule::form_at(const Progress& at, Over over) const noexcept {
       return first_ * std::pow(last_ / first_, fraction);
     case Kind::kFactor:
       return first_ * std::pow(last_, static_cast<double>(periods(at, over)));
+    case Kind::kDrops:
+      return first_ / std::pow(last_, static_cast<double>(drops(at, over)));
     case Kind::kCosine:
       return first_ * 0.5 * (1.0 + std::cos(std::numbers::pi * fraction));
   }
   return first_;
+}
+
+std::int64_t Schedule::drops(const Progress& at, Over over) const noexcept {
+  const bool shares = drops_.front() < 1.0;
+  const double fraction = over == Over::kSteps ? at.fraction() : at.round_fraction();
+  const double done = shares ? fraction : static_cast<double>(periods(at, over));
+  return std::upper_bound(drops_.begin(), drops_.end(), done) - drops_.begin();
 }
 
 std::int64_t Schedule::periods(const Progress& at, Over over) const noexcept {
@@ -167,10 +204,18 @@ std::string Schedule::form_text() const {
       return cat(shortest(first_), "..", shortest(last_));
     case Kind::kFactor:
       return cat(shortest(first_), "*", shortest(last_), unit_text());
+    case Kind::kDrops:
+      return cat(shortest(first_), "/", shortest(last_), "@", drops_text());
     case Kind::kCosine:
       return cat("cosine:", shortest(first_));
   }
   return shortest(first_);
+}
+
+std::string Schedule::drops_text() const {
+  std::vector<std::string> points;
+  for (const double point : drops_) points.push_back(shortest(point));
+  return join(points, ",");
 }
 
 std::string Schedule::unit_text() const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lastbit {
 
@@ -37,11 +38,12 @@ enum class Over : std::uint8_t { kSteps, kRounds };
 ///     0.1*0.98             times the factor after each epoch (learning rate) or round (penalty)
 ///     0.1*0.98@round       times the factor after each round; also @epoch, @2epochs, @5rounds,
 ///                          @30000steps
+///     0.1/10@80,120,150    divided by 10 after each of these epochs (learning rate) or rounds
+///                          (penalty); numbers below 1 are shares of the run: 0.1/10@0.4,0.6,0.75
 ///     cosine:0.05          half a cosine from the value down to 0 (Loshchilov and Hutter 2017, no
 ///                          restarts)
 ///     FORM,warm:0.05       any of them times a factor that rises evenly to 1 over the first 0.05
-///     of
-///                          the run (Goyal et al. 2017)
+///                          of the run (Goyal et al. 2017)
 class Schedule {
  public:
   Schedule(double value) noexcept
@@ -66,7 +68,7 @@ class Schedule {
   std::string text() const;
 
  private:
-  enum class Kind : std::uint8_t { kConstant, kGeometric, kFactor, kCosine };
+  enum class Kind : std::uint8_t { kConstant, kGeometric, kFactor, kDrops, kCosine };
 
   static Schedule parse_form(std::string_view text,
                              std::string_view whole,
@@ -74,17 +76,21 @@ class Schedule {
   double form_at(const Progress& at, Over over) const noexcept;
   std::string form_text() const;
   void read_unit(std::string_view unit, std::string_view whole, std::string_view option);
+  void read_drops(std::string_view list, std::string_view whole, std::string_view option);
+  std::int64_t drops(const Progress& at, Over over) const noexcept;
   std::int64_t periods(const Progress& at, Over over) const noexcept;
+  std::string drops_text() const;
   std::string unit_text() const;
 
   Kind kind_ = Kind::kConstant;
   double first_;
-  double last_;  // the end of kGeometric, the factor of kFactor
+  double last_;  // the end of kGeometric, the factor of kFactor, the divisor of kDrops
   // kFactor: once every `every_` of these.
   enum class Unit : std::uint8_t { kNatural, kEpochs, kRounds, kSteps };
   Unit unit_ = Unit::kNatural;
   std::int64_t every_ = 1;
-  double warm_ = 0.0;  // share of the run
+  std::vector<double> drops_;  // rising; of kDrops
+  double warm_ = 0.0;          // share of the run
 };
 
 }  // namespace lastbit

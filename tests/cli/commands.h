@@ -54,7 +54,19 @@ inline std::vector<CommandCase> built_commands() {
                        "--run",
                        "--csv",
                        "--json"}});
-    result.push_back({"reproduce", {"name", "--data", "--seeds", "--jobs", "--quick", "--json"}});
+    result.push_back({"reproduce",
+                      {"name",
+                       "--data",
+                       "--nets",
+                       "--only",
+                       "--reference",
+                       "--seeds",
+                       "--jobs",
+                       "--device",
+                       "--quick",
+                       "--epochs",
+                       "--finished",
+                       "--json"}});
     result.push_back({"methods", {"name"}});
     result.push_back({"verify", {"model", "--data", "--part", "--trained", "--threads", "--json"}});
   }

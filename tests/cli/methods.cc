@@ -52,6 +52,11 @@ TEST_F(Reproduce, ListsTheExperiments) {
                            "lc-binary",
                            "admm-lenet5",
                            "md-mnist",
+                           "parq-table1",
+                           "md-cifar10",
+                           "lc-vgg-cifar10",
+                           "admm-imagenet",
+                           "md-imagenet",
                            "lc-superresolution"}) {
     EXPECT_THAT(cat("\n", run.out), HasSubstr(cat("\n", name, " ")));
   }

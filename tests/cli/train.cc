@@ -65,6 +65,19 @@ TEST_F(Train, RepeatsBitForBitFromItsConfiguration) {
   EXPECT_NE(read("other/reference.onnx"), read("run/reference.onnx"));
 }
 
+TEST_F(Train, OfNoEpochsWritesTheNetworkAsItStarts) {
+  Words words = training({"train", "mlp", "--hidden", "16", "--center", "none"},
+                         {"--epochs", "0", "--batch", "25", "--run", "run", "--json"});
+  const auto result = nlohmann::json::parse(succeed(words).out);
+  EXPECT_EQ(result["epochs"], 0);
+  EXPECT_EQ(result["test"]["error"], evaluate("run/reference.onnx")["error"]);
+  make_model("zoo.onnx");
+  EXPECT_EQ(evaluate("run/reference.onnx")["loss"], evaluate("zoo.onnx")["loss"]);
+  EXPECT_EQ(read("run/log.jsonl"), "");
+  words.emplace_back("--resume");
+  EXPECT_EQ(nlohmann::json::parse(succeed(words).out), result);
+}
+
 TEST_F(Train, GoesOnFromAFile) {
   succeed(train_words("run"));
   // Without --hidden, which the file decides.
@@ -118,7 +131,7 @@ TEST_F(Train, RefusesWhatItDoesNotKnow) {
   refuse({"--device", "tpu"}, {"--device", "tpu", "cpu"});
   refuse({"--precision", "fp8"}, {"--precision", "fp8", "float32", "bf16"});
   refuse({"--precision", "tf32"}, {"tf32", "CUDA", "float32"});
-  refuse({"--epochs", "0"}, {"--epochs", "0"});
+  refuse({"--epochs", "-1"}, {"--epochs", "-1"});
   refuse({"--epochs", "2.5"}, {"--epochs", "2.5"});
   refuse({"--batch", "0"}, {"--batch", "0"});
   refuse({"--momentum", "1.5"}, {"momentum", "1.5"});

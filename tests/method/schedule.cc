@@ -87,6 +87,40 @@ TEST(Schedule, OfACosineFallsToZero) {
   EXPECT_NEAR(at(schedule, 1.0, 3), 0.0, 1e-18);
 }
 
+TEST(Schedule, DropsAtTheEpochsOrRoundsThatItNames) {
+  const Schedule schedule = Schedule::parse("0.1/10@80,120,150", "learning-rate");
+  EXPECT_EQ(at(schedule, 0.9, 0), 0.1);
+  EXPECT_EQ(at(schedule, 0.9, 79), 0.1);
+  EXPECT_EQ(at(schedule, 0.0, 80), 0.1 / 10.0);
+  EXPECT_EQ(at(schedule, 0.0, 119), 0.1 / 10.0);
+  EXPECT_EQ(at(schedule, 0.0, 120), 0.1 / 100.0);
+  EXPECT_EQ(at(schedule, 0.0, 500), 0.1 / 1000.0);
+  const Progress now{.step = 0, .total_steps = 9, .epoch = 1, .round = 7, .total_rounds = 9};
+  EXPECT_EQ(Schedule::parse("8/2@3,5", "rho").at(now, Over::kSteps), 8.0);
+  EXPECT_EQ(Schedule::parse("8/2@3,5", "rho").at(now, Over::kRounds), 2.0);
+  EXPECT_EQ(Schedule::parse("8/0.5@1", "rho").at(now, Over::kSteps), 16.0);
+}
+
+// An epoch of 391 steps, as CIFAR has at batches of 128: each share is that of a whole epoch, where
+// the quotient of the steps must not be rounded to below it.
+TEST(Schedule, DropsAtSharesOfTheRunHoweverLongItIs) {
+  const Schedule schedule = Schedule::parse("0.1/10@0.4,0.6,0.75", "learning-rate");
+  for (const std::int64_t epochs : {20, 40, 60, 100, 200, 400}) {
+    const auto first_step_of = [&](std::int64_t epoch) {
+      return schedule.at({.step = 391 * epoch, .total_steps = 391 * epochs, .epoch = epoch},
+                         Over::kSteps);
+    };
+    EXPECT_EQ(first_step_of(0), 0.1);
+    EXPECT_EQ(first_step_of(2 * epochs / 5 - 1), 0.1);
+    EXPECT_EQ(first_step_of(2 * epochs / 5), 0.1 / 10.0) << epochs;
+    EXPECT_EQ(first_step_of(3 * epochs / 5), 0.1 / 100.0) << epochs;
+    EXPECT_EQ(first_step_of(3 * epochs / 4), 0.1 / 1000.0) << epochs;
+  }
+  const Progress middle{.round = 3, .total_rounds = 7};
+  EXPECT_EQ(Schedule::parse("8/2@0.5", "rho").at(middle, Over::kRounds), 4.0);
+  EXPECT_EQ(Schedule::parse("8/2@0.51", "rho").at(middle, Over::kRounds), 8.0);
+}
+
 TEST(Schedule, ReadsItsOwnTextBack) {
   for (const std::string text : {"0.05",
                                  "0.1..0.001",
@@ -101,6 +135,10 @@ TEST(Schedule, ReadsItsOwnTextBack) {
                                  "9e-05*1.0000001",
                                  "cosine:0.1234567",
                                  "cosine:0.1,warm:0.05",
+                                 "0.1/10@80,120,150",
+                                 "0.1/10@0.25,0.375,0.75",
+                                 "3/0.5@2",
+                                 "0.1/10@30,60,warm:0.05",
                                  "0.1*0.5@2rounds,warm:0.125"}) {
     const Schedule schedule = Schedule::parse(text, "rho");
     EXPECT_EQ(schedule.text(), text);
@@ -129,8 +167,8 @@ TEST(Schedule, NamesTheOptionAndTheTextThatIsMalformed) {
   EXPECT_EQ(
       refusal("fast"),
       "[rho] 'fast' is not a schedule, expected a positive number, FIRST..LAST, FIRST*FACTOR, "
-      "FIRST*FACTOR@PERIOD or cosine:FIRST, and ,warm:SHARE after it for a rise over a share "
-      "of the run");
+      "FIRST*FACTOR@PERIOD, FIRST/DIVISOR@POINT,... or cosine:FIRST, and ,warm:SHARE after it for "
+      "a rise over a share of the run");
 }
 
 TEST(Schedule, RefusesWhatIsNotOneOfItsForms) {
@@ -174,6 +212,28 @@ TEST(Schedule, RefusesWhatIsNotOneOfItsForms) {
                                  "0.1*2@-1step",
                                  "0.1*2@3",
                                  "0.1*2@9999999999999999999steps",
+                                 "0.1/10",
+                                 "0.1/@80",
+                                 "/10@80",
+                                 "0.1/10@",
+                                 "0.1/0@80",
+                                 "0.1/-10@80",
+                                 "0.1/10@0",
+                                 "0.1/10@80,",
+                                 "0.1/10@,80",
+                                 "0.1/10@80,,120",
+                                 "0.1/10@120,80",
+                                 "0.1/10@80,80",
+                                 "0.1/10@0.4,0.3",
+                                 "0.1/10@0.4,120",
+                                 "0.1/10@80,0.9",
+                                 "0.1/10@80.5",
+                                 "0.1/10@80epochs",
+                                 "0.1/10@80@120",
+                                 "0.1@80/10",
+                                 "0.1/10/2@80",
+                                 "0.1/10@1e999",
+                                 "cosine:0.1/10@80",
                                  "0.1,warm:",
                                  "0.1,warm:0",
                                  "0.1,warm:1",

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 
 #include "lastbit/base/error.h"
@@ -46,12 +48,15 @@ int ChildProcesses::start(const std::vector<std::string>& words,
 }
 
 std::pair<int, int> ChildProcesses::wait() {
+  // Looks now and then: a call that waits is not ended by the signals that ask to stop.
+  constexpr auto kPause = std::chrono::milliseconds(50);
   int status = 0;
   pid_t child = 0;
-  do {
-    child = ::waitpid(-1, &status, 0);
+  while ((child = ::waitpid(-1, &status, WNOHANG)) == 0) {
     if (interrupted()) throw WorkError("[run] stopped on request; called again, it goes on");
-  } while (child < 0 && errno == EINTR);
+    std::this_thread::sleep_for(kPause);
+  }
+  if (interrupted()) throw WorkError("[run] stopped on request; called again, it goes on");
   if (child < 0) {
     throw WorkError(cat("[run] lost a process: ", std::generic_category().message(errno)));
   }

@@ -42,8 +42,10 @@ class JobRunner {
 
   std::filesystem::path file(const std::string& name) const { return options_.folder / name; }
 
- private:
+  /// The result.json of a job that is finished. @throws InputError as `run`.
   std::optional<nlohmann::json> finished(const Job& job) const;
+
+ private:
   std::vector<std::string> words(const Job& job) const;
   void announce(const Job& job);
   void run_here(const Job& job);

@@ -105,7 +105,7 @@ void add_options(CLI::App& app, TrainChoice& choice) {
   app.add_flag("--force", choice.force, "Write over a run that is there already");
   add_checkpoint_options(app, choice.checkpoint);
   app.add_flag("--json", choice.json, "Print the result as one JSON object");
-  add_training_options(app, choice.training);
+  add_training_options(app, choice.training, /*least_epochs=*/0);
   add_worker_options(app, choice.workers);
   add_network_options(app, choice.network);
   add_normalize_option(app, choice.normalize);
@@ -140,7 +140,11 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   const BothParts parts = batches_of(data, network, choice.training);
   const Batches& train = parts.train;
   const Batches& test = parts.test;
-  Trainer trainer(network, train, test, choice.training.trainer);
+  // Of no epochs, what is written is the network as it starts.
+  std::optional<Trainer> trainer;
+  if (choice.training.trainer.epochs > 0) {
+    trainer.emplace(network, train, test, choice.training.trainer);
+  }
 
   if (!choice.out.empty() && main) require_writable(choice.out);
   std::optional<Checkpoint> from;
@@ -160,10 +164,12 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   Trained trained;
   if (from) {
     trained = from->trained;
-    trainer.load(from->state);
+    trainer.value().load(from->state);
   }
-  run_with_progress(
-      trainer, choice.training.trainer, train.size(), "train", folder, checkpoints, trained);
+  if (trainer) {
+    run_with_progress(
+        *trainer, choice.training.trainer, train.size(), "train", folder, checkpoints, trained);
+  }
 
   if (main) write_onnx(out, network.exported());
   const Score score = evaluate(network, test, workers.get());

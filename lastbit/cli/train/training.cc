@@ -95,15 +95,17 @@ void follow(Trainer& trainer, Trained& trained) {
 
 }  // namespace
 
-void add_training_options(CLI::App& app, TrainingChoice& choice) {
+void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epochs) {
   TrainerOptions& trainer = choice.trainer;
   app.add_option("--epochs", trainer.epochs, "Passes over the training data")
-      ->check(CLI::Range(1, 1000000));
+      ->check(CLI::Range(least_epochs, 1000000));
   app.add_option("--batch", trainer.batch, "Samples a step, of each worker")
       ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--learning-rate,--lr",
-                 choice.learning_rate,
-                 "0.05, 0.1..0.001 (over the run), 0.1*0.98 (an epoch) or cosine:0.05")
+  app.add_option(
+         "--learning-rate,--lr",
+         choice.learning_rate,
+         "0.05, 0.1..0.001 (over the run), 0.1*0.98 (an epoch), 0.1/10@80,120 (at epochs, or "
+         "at shares of the run) or cosine:0.05")
       ->type_name("SCHEDULE");
   app.add_option("--optimizer", trainer.optimizer.name, "sgd or adam")->type_name("NAME");
   app.add_option("--momentum", trainer.optimizer.momentum, "Nesterov momentum of sgd; 0 for none");

@@ -24,7 +24,8 @@ struct TrainingChoice {
   Augmentation augmentation;  ///< `augment`, once applied.
 };
 
-void add_training_options(CLI::App& app, TrainingChoice& choice);
+/// @param least_epochs  0 where a run without training makes sense.
+void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epochs = 1);
 
 /// Turns text into options and sets up the process. @throws InputError for what cannot be read.
 void apply(TrainingChoice& choice);
