@@ -3,6 +3,8 @@
 #include <charconv>
 #include <iostream>
 #include <memory>
+#include <sstream>
+#include <string>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/file.h"
@@ -56,8 +58,15 @@ bool CommandLine::parse(const std::vector<std::string>& arguments,
   return true;
 }
 
+// Lists without a value are left out: CLI11 writes them as text that it does not read back.
 std::string CommandLine::config() const {
-  return app_.config_to_str(/*default_also=*/save_defaults_, /*write_description=*/false);
+  std::istringstream lines(
+      app_.config_to_str(/*default_also=*/save_defaults_, /*write_description=*/false));
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.ends_with("=\"[]\"")) result += line + '\n';
+  }
+  return result;
 }
 
 CLI::Validator number_from(double least, double most) {

@@ -65,6 +65,12 @@ TEST_F(Train, RepeatsBitForBitFromItsConfiguration) {
   EXPECT_NE(read("other/reference.onnx"), read("run/reference.onnx"));
 }
 
+TEST_F(Train, RepeatsFromTheConfigurationOfANetworkWithoutWidths) {
+  succeed(training({"train", "lenet300"}, {"--epochs", "0", "--run", "run"}));
+  succeed({"train", "--config", "run/config.toml", "--run", "again"});
+  EXPECT_EQ(read("again/reference.onnx"), read("run/reference.onnx"));
+}
+
 TEST_F(Train, OfNoEpochsWritesTheNetworkAsItStarts) {
   Words words = training({"train", "mlp", "--hidden", "16", "--center", "none"},
                          {"--epochs", "0", "--batch", "25", "--run", "run", "--json"});
