@@ -342,10 +342,4 @@ double best_scale_of_many(std::span<const float> weights,
   return best_scale(std::span(&side, 1));
 }
 
-double best_scale_of_many(std::span<const float> weights, std::span<const float> levels) {
-  if (levels.size() > FirstLook::kMostLevels) return best_scale_of_many(weights, levels, nullptr);
-  const FirstLook look(levels);
-  return best_scale_of_many(weights, levels, &look);
-}
-
 }  // namespace lastbit

@@ -63,7 +63,6 @@ double best_scale_of_many(std::span<const float> weights,
                           std::span<const float> levels,
                           const FirstLook* look,
                           double expected = 0.0);
-double best_scale_of_many(std::span<const float> weights, std::span<const float> levels);
 
 /// The levels that weights above zero may take while a scale falls from infinity to 0: the one
 /// nearest to zero, and all above it. Mirrored: those of weights below zero, as magnitudes.

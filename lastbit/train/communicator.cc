@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "lastbit/base/checksum.h"
 #include "lastbit/base/text.h"
 #include "lastbit/train/nccl.h"
 #include "lastbit/train/network.h"
@@ -101,19 +102,6 @@ class RingCommunicator final : public Communicator {
   std::unique_ptr<Nccl> nccl_;
   TaskThread thread_;  // the ring is its own until a wait for it
 };
-
-// FNV-1a over 64-bit words; the bytes left over are a last word.
-std::uint64_t checksum(std::span<const std::byte> bytes) {
-  std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
-  while (!bytes.empty()) {
-    std::uint64_t word = 0;
-    const std::size_t size = std::min(bytes.size(), sizeof word);
-    std::memcpy(&word, bytes.data(), size);
-    sum = std::rotl((sum ^ word) * 0x100'0000'01b3, 29);
-    bytes = bytes.subspan(size);
-  }
-  return sum;
-}
 
 }  // namespace
 

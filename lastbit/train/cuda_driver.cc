@@ -1,12 +1,12 @@
 #include "lastbit/train/cuda_driver.h"
 
-#include <dlfcn.h>
 #include <utility>
 
 #include <c10/core/DeviceGuard.h>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/train/symbol.h"
 
 namespace lastbit {
 namespace {
@@ -17,25 +17,19 @@ constexpr unsigned kNonBlocking = 1;    // of a stream: does not wait for the de
 constexpr unsigned kDisableTiming = 2;  // of an event
 void* const kDefaultStream = nullptr;   // LibTorch's default stream is CUDA's
 
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  return function != nullptr;
-}
-
 }  // namespace
 
 std::unique_ptr<CudaDriver> CudaDriver::load() {
   void* const library = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);  // stays for good
   if (library == nullptr) return nullptr;
   auto driver = std::make_unique<CudaDriver>();
-  const bool found = find(library, "cuStreamCreate", driver->create_stream_) &&
-                     find(library, "cuStreamDestroy_v2", driver->destroy_stream_) &&
-                     find(library, "cuEventCreate", driver->create_event_) &&
-                     find(library, "cuEventDestroy_v2", driver->destroy_event_) &&
-                     find(library, "cuEventRecord", driver->record_) &&
-                     find(library, "cuStreamWaitEvent", driver->wait_) &&
-                     find(library, "cuEventQuery", driver->query_);
+  const bool found = find_symbol(library, "cuStreamCreate", driver->create_stream_) &&
+                     find_symbol(library, "cuStreamDestroy_v2", driver->destroy_stream_) &&
+                     find_symbol(library, "cuEventCreate", driver->create_event_) &&
+                     find_symbol(library, "cuEventDestroy_v2", driver->destroy_event_) &&
+                     find_symbol(library, "cuEventRecord", driver->record_) &&
+                     find_symbol(library, "cuStreamWaitEvent", driver->wait_) &&
+                     find_symbol(library, "cuEventQuery", driver->query_);
   return found ? std::move(driver) : nullptr;
 }
 

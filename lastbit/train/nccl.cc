@@ -1,6 +1,5 @@
 #include "lastbit/train/nccl.h"
 
-#include <dlfcn.h>
 #include <thread>
 #include <utility>
 
@@ -8,6 +7,7 @@
 
 #include "lastbit/base/text.h"
 #include "lastbit/train/ring.h"
+#include "lastbit/train/symbol.h"
 
 namespace lastbit {
 namespace {
@@ -17,23 +17,17 @@ constexpr int kFloat32 = 7;
 constexpr int kFloat64 = 8;
 constexpr int kSum = 0;
 
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  return function != nullptr;
-}
-
 }  // namespace
 
 std::unique_ptr<NcclLibrary> NcclLibrary::load() {
   // The one that LibTorch has loaded comes first. A library that was opened stays for good.
   for (void* const handle : {RTLD_DEFAULT, ::dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL)}) {
     auto library = std::make_unique<NcclLibrary>();
-    if (find(handle, "ncclGetUniqueId", library->get_unique_id_) &&
-        find(handle, "ncclCommInitRank", library->init_rank_) &&
-        find(handle, "ncclAllReduce", library->all_reduce_) &&
-        find(handle, "ncclCommAbort", library->abort_) &&
-        find(handle, "ncclGetErrorString", library->error_text_)) {
+    if (find_symbol(handle, "ncclGetUniqueId", library->get_unique_id_) &&
+        find_symbol(handle, "ncclCommInitRank", library->init_rank_) &&
+        find_symbol(handle, "ncclAllReduce", library->all_reduce_) &&
+        find_symbol(handle, "ncclCommAbort", library->abort_) &&
+        find_symbol(handle, "ncclGetErrorString", library->error_text_)) {
       return library;
     }
   }

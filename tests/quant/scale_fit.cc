@@ -24,6 +24,15 @@ double best_scale(const std::vector<float>& magnitudes, const std::vector<float>
   return lastbit::best_scale(std::span(&side, 1));
 }
 
+// As ScaleSearch asks for it.
+double best_scale_by_look(const std::vector<float>& magnitudes, const std::vector<float>& levels) {
+  if (levels.size() > FirstLook::kMostLevels) {
+    return best_scale_of_many(magnitudes, levels, nullptr);
+  }
+  const FirstLook look(levels);
+  return best_scale_of_many(magnitudes, levels, &look);
+}
+
 // ||w||^2 - error of the nearest levels at `scale`.
 double gain_at(const std::vector<float>& magnitudes,
                const std::vector<float>& levels,
@@ -112,7 +121,7 @@ TEST(BestScaleOfMany, GainsAsMuchAsTheBestOfAllFits) {
         for (const float unit : {1.0F, 0x1p-60F, 0x1p+60F}) {
           auto scaled = weights;
           for (float& w : scaled) w *= unit;
-          const double scale = best_scale_of_many(scaled, levels) / unit;
+          const double scale = best_scale_by_look(scaled, levels) / unit;
           const double most = best_gain(magnitudes, levels);
           // Sums of at most 1.2e5 rounded terms.
           ASSERT_NEAR(gain_at(magnitudes, levels, scale), most, 6e-11 * most) << unit;
@@ -149,7 +158,7 @@ TEST(BestScaleOfMany, GainsTheMostForWeightsOfManyShapes) {
         for (float& w : sorted) w = std::abs(w);
         std::sort(sorted.begin(), sorted.end());
         const double most = best_gain(sorted, levels);
-        const double gain = gain_at(sorted, levels, best_scale_of_many(weights, levels));
+        const double gain = gain_at(sorted, levels, best_scale_by_look(weights, levels));
         // Sums of at most 4 * 5000 rounded terms.
         ASSERT_NEAR(gain, most, 1e-11 * most)
             << levels.size() << " levels, shape " << shape << ", seed " << seed;
@@ -176,7 +185,7 @@ TEST(BestScaleOfMany, GainsTheMostForFewDistinctWeights) {
                                                  {0.0F, 1.0F, 2.0F, 4.0F},
                                                  {0.25F, 0.75F},
                                                  {0.5F, 1.0F, 1.5F}}) {
-          const double scale = best_scale_of_many(weights, levels);
+          const double scale = best_scale_by_look(weights, levels);
           const double most = best_gain(magnitudes, levels);
           EXPECT_NEAR(gain_at(magnitudes, levels, scale), most, 1e-9 * most)
               << size << " weights, " << values.size() << " values, levels from " << levels[0];
@@ -301,11 +310,11 @@ TEST(BestScaleOfMany, PrefersTheLargerOfTwoEqual) {
     weights.insert(weights.end(), 8, -1.0F);
   }
   const std::vector<float> levels{0, 1};
-  EXPECT_EQ(best_scale_of_many(weights, levels), 4.0);
+  EXPECT_EQ(best_scale_by_look(weights, levels), 4.0);
 }
 
 TEST(BestScaleOfMany, IsZeroForZeros) {
-  EXPECT_EQ(best_scale_of_many(std::vector<float>(300, -0.0F), std::vector<float>{0, 1}), 0.0);
+  EXPECT_EQ(best_scale_by_look(std::vector<float>(300, -0.0F), std::vector<float>{0, 1}), 0.0);
 }
 
 TEST(BestScaleOfMany, AgreesAtTheEndsOfFloats) {
@@ -317,7 +326,7 @@ TEST(BestScaleOfMany, AgreesAtTheEndsOfFloats) {
       auto magnitudes = weights;
       for (float& w : magnitudes) w = std::abs(w);
       std::sort(magnitudes.begin(), magnitudes.end());
-      EXPECT_EQ(best_scale_of_many(weights, levels), best_scale(magnitudes, levels));
+      EXPECT_EQ(best_scale_by_look(weights, levels), best_scale(magnitudes, levels));
     }
   }
 }
@@ -356,7 +365,7 @@ TEST(BestScaleOfMany, GainsTheMostWhereFewWeightsAreFarLarger) {
       auto sorted = weights;
       std::sort(sorted.begin(), sorted.end());
       const double most = best_gain(sorted, levels);
-      const double gain = gain_at(sorted, levels, best_scale_of_many(weights, levels));
+      const double gain = gain_at(sorted, levels, best_scale_by_look(weights, levels));
       // Sums of at most 1e4 rounded terms, all positive.
       EXPECT_NEAR(gain, most, 2e-11 * most) << small << " and " << large;
     }

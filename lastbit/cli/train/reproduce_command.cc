@@ -15,6 +15,7 @@
 #include "lastbit/cli/train/reproduce_report.h"
 #include "lastbit/cli/train/reproduction.h"
 #include "lastbit/cli/train/superresolution.h"
+#include "lastbit/cli/train/training.h"
 
 namespace lastbit {
 namespace {
@@ -98,12 +99,7 @@ int reproduce_command(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--device", choice.device, "cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->type_name("NAME");
-  app.add_option("--precision", choice.precision, "float32, tf32 or bf16, as of 'lastbit train'")
-      ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
-      ->type_name("NAME");
+  add_device_options(app, choice.device, choice.precision);
   app.add_flag("--quick", choice.quick, "Reduced length: fewer epochs than published");
   app.add_option("--epochs", choice.epochs, "Epochs of each run at reduced length; implies --quick")
       ->check(CLI::Range(1, 1000000));

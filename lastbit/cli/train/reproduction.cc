@@ -31,11 +31,10 @@ struct Plan {
   std::vector<RowOfRuns> rows;
 };
 
-template <typename Items>
 void require_known(const std::string& option,
                    const std::string& experiment,
                    const std::string& name,
-                   const Items& known) {
+                   const Words& known) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return;
   throw InputError(cat("[",
                        option,
@@ -141,7 +140,7 @@ class Planner {
     shared_ = {cat("--data=", data), cat("--threads=", choice.threads)};
     if (!choice.data_folder.empty()) shared_.push_back(cat("--data-dir=", choice.data_folder));
     if (choice.device != "cpu") shared_.push_back(cat("--device=", choice.device));
-    if (!choice.precision.empty()) shared_.push_back(cat("--precision=", choice.precision));
+    if (choice.precision != "float32") shared_.push_back(cat("--precision=", choice.precision));
   }
 
   void add(const Subject& subject, const std::string& given) {

@@ -19,7 +19,7 @@ struct ReproduceChoice {
   std::vector<std::string> only;        ///< patterns of settings to run; empty: all
   std::vector<std::string> references;  ///< "NETWORK=FILE.onnx"
   std::string device = "cpu";
-  std::string precision;  ///< empty: what train and compress take where nothing is said
+  std::string precision = "float32";
   std::int64_t seeds = 3;
   std::int64_t epochs = 0;  ///< of each run at reduced length; 0: the experiment's
   std::int64_t at_once = 1;

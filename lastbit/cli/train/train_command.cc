@@ -67,20 +67,21 @@ void set_mean(Network& network,
               const Graph& graph,
               const TrainChoice& choice,
               const Dataset& data) {
+  const Initializer* const target = graph.find_initializer(kInputMean);
   const bool normalized = graph.find_initializer(kInputDeviation) != nullptr;
-  if (is_file(choice.model) || normalized || graph.find_initializer(kInputMean) == nullptr) return;
-  const Shape& shape = shape_of(*graph.find_initializer("input.mean"));
-  const torch::Tensor mean = mean_sample(*data.train, choice.network.center == "channel");
-  const bool whole = choice.network.center != "channel";
-  const torch::Tensor fitting = whole ? cut_middle(mean, choice.training.augmentation) : mean;
-  if (fitting.numel() != element_count(shape)) {
+  if (is_file(choice.model) || normalized || target == nullptr) return;
+  const Shape& shape = shape_of(*target);
+  const bool by_channel = choice.network.center == "channel";
+  torch::Tensor mean = mean_sample(*data.train, by_channel);
+  if (!by_channel) mean = cut_middle(mean, choice.training.augmentation);
+  if (mean.numel() != element_count(shape)) {
     throw InputError(cat("[train] the mean of the samples has ",
-                         fitting.numel(),
+                         mean.numel(),
                          " numbers, that of the network ",
                          element_count(shape),
                          ", expected as many, or --center none"));
   }
-  network.set_constant(std::string(kInputMean), fitting.reshape(shape));
+  network.set_constant(std::string(kInputMean), mean.reshape(shape));
 }
 
 TrainChoice defaults() {

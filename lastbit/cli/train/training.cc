@@ -121,12 +121,15 @@ void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epoch
       ->type_name("WHAT");
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--device", choice.device, "cpu or cuda")
+  add_device_options(app, choice.device, choice.precision);
+}
+
+void add_device_options(CLI::App& app, std::string& device, std::string& precision) {
+  app.add_option("--device", device, "cpu or cuda")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->type_name("NAME");
-  app.add_option("--precision",
-                 choice.precision,
-                 "Of the products in training: float32, tf32 (CUDA) or bf16")
+  app.add_option(
+         "--precision", precision, "Of the products in training: float32, tf32 (CUDA) or bf16")
       ->check(CLI::IsMember({"float32", "tf32", "bf16"}))
       ->type_name("NAME");
 }

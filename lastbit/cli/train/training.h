@@ -27,6 +27,9 @@ struct TrainingChoice {
 /// @param least_epochs  0 where a run without training makes sense.
 void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epochs = 1);
 
+/// `--device` and `--precision` alone.
+void add_device_options(CLI::App& app, std::string& device, std::string& precision);
+
 /// Turns text into options and sets up the process. @throws InputError for what cannot be read.
 void apply(TrainingChoice& choice);
 

@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <iostream>
 #include <optional>
+#include <span>
 
 #include <torch/cuda.h>
 
+#include "lastbit/base/checksum.h"
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/base/threads.h"
@@ -34,15 +36,6 @@ std::optional<WorkerPlace> place_of(const WorkersChoice& choice) {
 
 std::chrono::milliseconds timeout_of(const WorkersChoice& choice) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(choice.timeout * 1000.0));
-}
-
-// FNV-1a
-std::uint64_t checksum(const std::string& text) {
-  std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
-  for (const char letter : text) {
-    sum = (sum ^ static_cast<unsigned char>(letter)) * 0x100'0000'01b3;
-  }
-  return sum;
 }
 
 void take_device(const WorkerPlace& place, TrainingChoice& training) {
@@ -101,8 +94,9 @@ std::unique_ptr<Communicator> join_workers(const WorkersChoice& choice,
   apply(training);
   if (!place) return nullptr;
   take_device(*place, training);
-  auto workers = make_communicator(join_ring(*place, checksum(config), timeout_of(choice)),
-                                   device_of(training));
+  auto workers = make_communicator(
+      join_ring(*place, checksum(std::as_bytes(std::span(config))), timeout_of(choice)),
+      device_of(training));
   training.trainer.workers = workers.get();
   training.trainer.batch *= place->size;
   return workers;
