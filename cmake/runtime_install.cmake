@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # A section for each function, so that the linker leaves out what the runtime does not call.
-foreach(part base quant graph runtime)
+foreach(part base quant detect graph runtime)
   target_compile_options(lastbit_${part} PRIVATE -ffunction-sections -fdata-sections)
 endforeach()
 
@@ -32,7 +32,7 @@ target_link_libraries(lastbit_runtime_c PRIVATE lastbit::runtime)
 target_include_directories(lastbit_runtime_c INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-install(TARGETS lastbit_base lastbit_quant lastbit_graph lastbit_runtime lastbit_runtime_c
+install(TARGETS lastbit_base lastbit_quant lastbit_detect lastbit_graph lastbit_runtime lastbit_runtime_c
   EXPORT lastbit_runtime COMPONENT runtime
   ARCHIVE COMPONENT runtime LIBRARY COMPONENT runtime
   FILE_SET HEADERS COMPONENT runtime)

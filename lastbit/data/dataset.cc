@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -12,10 +11,13 @@
 #include "lastbit/base/threads.h"
 #include "lastbit/data/arrays.h"
 #include "lastbit/data/cifar.h"
+#include "lastbit/data/detection.h"
 #include "lastbit/data/digits.h"
 #include "lastbit/data/idx.h"
 #include "lastbit/data/image_folder.h"
 #include "lastbit/data/image_list.h"
+#include "lastbit/data/places.h"
+#include "lastbit/data/text.h"
 
 namespace lastbit {
 namespace {
@@ -30,20 +32,6 @@ constexpr std::array<DatasetInfo, 5> kKnown = {{
     {"cifar10", "photographs, 32x32 colour, 10 classes, 50000 + 10000"},
     {"cifar100", "photographs, 32x32 colour, 100 classes, 50000 + 10000"},
 }};
-
-std::vector<std::filesystem::path> data_folders(const DataOptions& options) {
-  std::vector<std::filesystem::path> folders;
-  if (!options.data_dir.empty()) folders.push_back(options.data_dir);
-  const char* const variable = std::getenv("LASTBIT_DATA");
-  if (variable != nullptr && *variable != '\0') folders.emplace_back(variable);
-  folders.emplace_back("data");
-  return folders;
-}
-
-bool is_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  return std::filesystem::is_directory(path, error);
-}
 
 bool is_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -105,16 +93,7 @@ Dataset open_image_folder(const std::string& name,
   const std::string path = text.substr(0, text.find(','));
   const ImageFolderOptions own = parse_image_folder_options(
       std::string_view(text).substr(std::min(path.size() + 1, text.size())));
-  std::vector<std::filesystem::path> places;
-  for (const std::filesystem::path& folder : data_folders(options)) places.push_back(folder / path);
-  places.emplace_back(path);
-  for (const std::filesystem::path& place : places) {
-    if (!path.empty() && is_folder(place)) return read_image_folder(name, place, own, options);
-  }
-  std::vector<std::string> searched;
-  searched.reserve(places.size());
-  for (const std::filesystem::path& place : places) searched.push_back(place.string());
-  throw InputError(cat("[dataset] no folder '", path, "': searched ", join(searched)));
+  return read_image_folder(name, find_folder(path, options), own, options);
 }
 
 }  // namespace
@@ -133,6 +112,14 @@ Dataset open_dataset(const std::string& name, const DataOptions& options) {
   }
   if (name.starts_with(kImageFolder)) {
     return open_image_folder(name, name.substr(kImageFolder.size()), options);
+  }
+  if (is_detection_name(name)) {
+    throw InputError(
+        cat("[dataset] ", name, " has boxes, expected images or vectors with one label each"));
+  }
+  if (is_text_name(name)) {
+    throw InputError(
+        cat("[dataset] ", name, " is a text, expected images or vectors with one label each"));
   }
   std::vector<std::filesystem::path> places;
   for (const std::filesystem::path& folder : data_folders(options)) {

@@ -42,6 +42,10 @@ ImageSize read_image_size(std::span<const std::byte> file, const std::string& wh
 /// @throws as `read_image_size`, also for pixels that are damaged or cut off.
 Image decode_image(std::span<const std::byte> file, const std::string& where, std::int64_t least);
 
+/// The image as a PNG file.
+/// @throws InputError for an image without pixels, and where LastBit was built without PNG.
+std::string encode_png(const Image& image);
+
 /// How an image of any size becomes one of a size: the shorter side is resized to `resize`, then
 /// the middle `size` x `size` is cut out. A `resize` of 0 leaves the image as it is.
 struct ImageFit {

@@ -25,5 +25,8 @@ ImageSize read_png_size(std::span<const std::byte> /*file*/, const std::string& 
   fail(where);
 }
 Image decode_png(std::span<const std::byte> /*file*/, const std::string& where) { fail(where); }
+std::string encode_png(const Image& /*image*/) {
+  throw InputError("[image] no PNG can be written: this LastBit was built without libpng");
+}
 
 }  // namespace lastbit

@@ -53,4 +53,22 @@ Image decode_png(std::span<const std::byte> file, const std::string& where) {
   return image;
 }
 
+std::string encode_png(const Image& image) {
+  check_image_size(image.size, "to be written");
+  png_image info{};
+  info.version = PNG_IMAGE_VERSION;
+  info.width = static_cast<png_uint_32>(image.size.width);
+  info.height = static_cast<png_uint_32>(image.size.height);
+  info.format = PNG_FORMAT_RGB;
+  // Libpng's own bound, so that compressing is done once.
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(info);
+  std::string file(size, '\0');
+  if (::png_image_write_to_memory(&info, file.data(), &size, 0, image.pixels.data(), 0, nullptr) ==
+      0) {
+    throw InputError(cat("[image] an image cannot be written as PNG: ", info.message));
+  }
+  file.resize(size);
+  return file;
+}
+
 }  // namespace lastbit

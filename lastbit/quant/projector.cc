@@ -39,7 +39,8 @@ template <typename... Parts>
        text,
        "', expected one of ",
        join(forms),
-       ", then /none, /tensor (the default), /channel or /group:N, then /alternating or nothing");
+       ", then /none, /tensor (the default), /channel, /gate or /group:N, then /alternating or "
+       "nothing");
 }
 
 // The whole number that `digits` is, in its one shortest way of writing.
@@ -120,6 +121,9 @@ ScaleOptions parse_scale(std::string_view text, std::string_view rest) {
   if (rest.empty() || rest == "/tensor") return scale;
   if (rest == "/channel") {
     scale.per = Granularity::kChannel;
+  } else if (rest == "/gate") {
+    scale.per = Granularity::kChannel;
+    scale.by_gate = true;
   } else if (rest == "/none") {
     scale.per = Granularity::kNone;
     if (scale.alternating) fail("set '", text, "' has no scale to find by alternating projection");

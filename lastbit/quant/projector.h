@@ -43,6 +43,10 @@ class Projector {
 
   virtual Granularity granularity() const noexcept = 0;
 
+  /// Whether the set is for the matrices of recurrent layers alone, with a whole gate, and not one
+  /// of its rows, as a channel of the layout: one scale a gate.
+  virtual bool by_gate() const noexcept { return false; }
+
   /// Returns a point of the set nearest to `weights`: the global optimum over scales, codes and, if
   /// learned, levels, but for rounding: sums are taken in double, scales and learned levels are
   /// rounded to float.
@@ -68,10 +72,11 @@ struct SetInfo {
 /// All sets that `parse_projector` knows, in the order of help texts.
 std::span<const SetInfo> known_sets() noexcept;
 
-/// The set named by `text`: a form of `known_sets()`, then "/none", "/tensor", "/channel" or
-/// "/group:n" (n consecutive weights of a channel) for the scale, "/tensor" where nothing is said;
-/// then, where there is a scale, "/alternating" for the alternating projection of the papers, which
-/// finds a local optimum. Learned levels have no scale: "/none", or nothing.
+/// The set named by `text`: a form of `known_sets()`, then "/none", "/tensor", "/channel", "/gate"
+/// (`Projector::by_gate`) or "/group:n" (n consecutive weights of a channel) for the scale,
+/// "/tensor" where nothing is said; then, where there is a scale, "/alternating" for the
+/// alternating projection of the papers, which finds a local optimum. Learned levels have no scale:
+/// "/none", or nothing.
 /// @throws InputError that says what is wrong, or lists the known forms.
 std::shared_ptr<const Projector> parse_projector(std::string_view text);
 

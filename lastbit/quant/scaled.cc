@@ -23,7 +23,7 @@ std::string suffix(const ScaleOptions& scale) {
     case Granularity::kTensor:
       return cat("/tensor", alternating);
     case Granularity::kChannel:
-      return cat("/channel", alternating);
+      return cat(scale.by_gate ? "/gate" : "/channel", alternating);
     case Granularity::kGroup:
       return cat("/group:", scale.group, alternating);
   }
@@ -48,6 +48,7 @@ class ScaledSet final : public Projector {
   const Codebook* levels() const noexcept override { return &levels_; }
   int size() const noexcept override { return levels_.size(); }
   Granularity granularity() const noexcept override { return scale_.per; }
+  bool by_gate() const noexcept override { return scale_.by_gate; }
 
   Quantized project(std::span<const float> weights,
                     const ChannelLayout& layout,

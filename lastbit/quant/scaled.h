@@ -12,6 +12,7 @@ namespace lastbit {
 struct ScaleOptions {
   Granularity per = Granularity::kTensor;
   std::int64_t group = 0;    ///< Weights of a group for kGroup, at least 1; else 0.
+  bool by_gate = false;      ///< Channels are gates; for kChannel.
   bool alternating = false;  ///< By alternating projection instead of exactly.
 
   friend bool operator==(const ScaleOptions&, const ScaleOptions&) = default;

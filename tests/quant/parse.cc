@@ -66,6 +66,8 @@ TEST(ParseProjector, ReadsEveryNameThatItGives) {
     for (const std::string suffix : {"/none",
                                      "/tensor",
                                      "/channel",
+                                     "/gate",
+                                     "/gate/alternating",
                                      "/group:1",
                                      "/group:64",
                                      "/tensor/alternating",
@@ -101,7 +103,7 @@ TEST(ParseProjector, ListsTheKnownFormsInItsErrors) {
   EXPECT_EQ(
       refusal("quaternary"),
       "[codebook] unknown set 'quaternary', expected one of binary, ternary, shift:N, pow2:N, "
-      "uniform:N, levels:L, kmeans:N, then /none, /tensor (the default), /channel or "
+      "uniform:N, levels:L, kmeans:N, then /none, /tensor (the default), /channel, /gate or "
       "/group:N, then /alternating or nothing");
 }
 
