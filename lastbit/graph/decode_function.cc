@@ -23,11 +23,11 @@ struct Row {
   std::string_view output;
   std::string_view attribute = {};
   Value kind = Value::kNone;
-  std::array<std::int64_t, 3> values = {};
-  std::size_t count = 1;  // of `values`
+  std::array<std::int8_t, 3> values = {};
+  std::uint8_t count = 1;  // of `values`
 };
 
-constexpr std::int64_t kInt32 = static_cast<std::int64_t>(DType::kInt32);
+constexpr std::int8_t kInt32 = static_cast<std::int8_t>(DType::kInt32);
 constexpr std::array kConstants = {
     Row{"Constant", "", "all", "value", Value::kTensor, {-1}},
     Row{"Constant", "", "zero", "value", Value::kTensor, {0}},
@@ -62,11 +62,10 @@ constexpr std::array kScaledByGroup = {
 };
 
 Attribute attribute_of(const Row& row) {
-  const std::vector<std::int64_t> values(
-      row.values.begin(), row.values.begin() + static_cast<std::ptrdiff_t>(row.count));
+  const std::vector<std::int64_t> values(row.values.begin(), row.values.begin() + row.count);
   if (row.kind == Value::kInteger) return values[0];
   if (row.kind == Value::kIntegers) return values;
-  return Tensor::int64s({static_cast<std::int64_t>(row.count)}, values);
+  return Tensor::int64s({row.count}, values);
 }
 
 Node node_of(const Row& row) {

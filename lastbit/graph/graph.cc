@@ -5,6 +5,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/graph/recurrent.h"
 
 namespace lastbit {
 namespace {
@@ -28,17 +29,33 @@ T attribute(const Node& node, std::string_view name, T fallback) {
                        kKinds[Attribute(T{}).index()]));
 }
 
-// The axis of the output channels of the weight that `node` takes as its second input.
-std::optional<int> weight_channel_axis(const Node& node, const Shape& shape) {
+// The axis of the output channels of the constant that `node` takes as its input `i`, if that is a
+// weight.
+std::optional<int> weight_channel_axis(const Node& node, std::size_t i, const Shape& shape) {
   if (!node.domain.empty()) return std::nullopt;
+  if (node.op == "Gather") {
+    const bool rows = i == 0 && shape.size() == 2 && int_attribute(node, "axis", 0) == 0;
+    return rows ? std::optional(0) : std::nullopt;
+  }
+  if (is_recurrent(node)) {
+    return (i == 1 || i == 2) && shape.size() == 3 ? std::optional(1) : std::nullopt;
+  }
+  if (i != 1) return std::nullopt;
   if (node.op == "Conv" && shape.size() >= 3) return 0;
   if (node.op == "MatMul" && shape.size() == 2) return 1;
   if (node.op == "Gemm" && shape.size() == 2) return int_attribute(node, "transB", 0) != 0 ? 0 : 1;
   return std::nullopt;
 }
 
-std::string layer_name(const Node& node, std::string_view initializer) {
-  if (!node.name.empty()) return node.name;
+std::int64_t gate_count(const Node& node) {
+  if (!is_recurrent(node)) return 0;
+  return node.op == "LSTM" ? 4 : 3;
+}
+
+std::string layer_name(const Node& node, std::string_view initializer, std::size_t i) {
+  if (!node.name.empty()) {
+    return is_recurrent(node) ? cat(node.name, i == 1 ? ".input" : ".recurrent") : node.name;
+  }
   constexpr std::string_view kSuffix = ".weight";
   if (initializer.size() > kSuffix.size() && initializer.ends_with(kSuffix)) {
     initializer.remove_suffix(kSuffix.size());
@@ -109,12 +126,14 @@ std::vector<WeightUse> lowbit_candidates(const Graph& graph) {
   std::vector<WeightUse> uses;
   std::set<std::string_view> seen;
   for (const Node& node : graph.nodes) {
-    if (node.inputs.size() < 2) continue;
-    const std::string& name = node.inputs[1];
-    const Initializer* initializer = graph.find_initializer(name);
-    if (initializer == nullptr || !is_float(*initializer)) continue;
-    const std::optional<int> axis = weight_channel_axis(node, shape_of(*initializer));
-    if (axis && seen.insert(name).second) uses.push_back({layer_name(node, name), name, *axis});
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const std::string& name = node.inputs[i];
+      const Initializer* initializer = graph.find_initializer(name);
+      if (initializer == nullptr || !is_float(*initializer)) continue;
+      const std::optional<int> axis = weight_channel_axis(node, i, shape_of(*initializer));
+      if (axis && seen.insert(name).second)
+        uses.push_back({layer_name(node, name, i), name, *axis, gate_count(node)});
+    }
   }
   return uses;
 }

@@ -86,11 +86,16 @@ struct Graph {
 };
 
 /// A weight that can be made low-bit: the float32 initializer (or one that is low-bit already) that
-/// is the second input of a Conv node, or of a Gemm or MatMul node as a matrix.
+/// is the second input of a Conv node, or of a Gemm or MatMul node as a matrix; W or R of an LSTM
+/// or GRU, [directions, gates * hidden, inputs], whose channels are its rows; or an embedding, the
+/// matrix [vocabulary, width] whose rows a Gather takes.
 struct WeightUse {
-  std::string layer;  // the node's name, or the initializer's without ".weight" if it has none
+  // The node's name, with ".input" or ".recurrent" for the two of an LSTM or GRU, or the
+  // initializer's without ".weight" if it has none.
+  std::string layer;
   std::string initializer;  // name in `Graph::initializers`
   int channel_axis = 0;     // the axis of the output channels
+  std::int64_t gates = 0;   // of W or R of an LSTM (4) or GRU (3); 0 for other weights
 };
 
 /// The weights of `graph` that can be made low-bit, in the order of their nodes, each once (as its

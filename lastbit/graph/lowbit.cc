@@ -120,6 +120,30 @@ LowBitTensor pack_lowbit(const Quantized& quantized,
   return tensor;
 }
 
+LowBitTensor pack_runs(const Quantized& quantized, Shape shape, std::string set) {
+  const ChannelLayout& layout = quantized.layout;
+  if (quantized.per != Granularity::kChannel || layout.before != 1 ||
+      layout.size() != element_count(shape)) {
+    throw InputError(cat("[lowbit] weights quantized as [",
+                         layout.before,
+                         ", ",
+                         layout.channels,
+                         ", ",
+                         layout.after,
+                         "] do not fit shape ",
+                         to_string(shape),
+                         " with runs of weights as channels"));
+  }
+  return {.shape = std::move(shape),
+          .codebook = quantized.levels,
+          .scale_shape = {layout.channels, 1, 1},
+          .scales = quantized.scales,
+          .packed = pack(quantized.codes, quantized.levels.size()),
+          .set = std::move(set),
+          .group = layout.after,
+          .layout = layout};
+}
+
 void check_lowbit(const LowBitTensor& tensor) {
   const std::optional<std::int64_t> count = checked_element_count(tensor.shape);
   if (tensor.shape.empty() || !count || *count == 0) {

@@ -35,6 +35,12 @@ LowBitTensor pack_lowbit(const Quantized& quantized,
                          int channel_axis,
                          std::string set);
 
+/// The same for weights with a scale for each channel whose channels are runs of neighbouring
+/// weights, whatever the axes, as the gates of a recurrent layer: stored as scales by group, with a
+/// channel as one group.
+/// @throws InputError if it was quantized otherwise, or for another size.
+LowBitTensor pack_runs(const Quantized& quantized, Shape shape, std::string set);
+
 /// @throws FormatError if the parts of `tensor` do not fit each other: a rule of docs/format.md
 /// broken.
 void check_lowbit(const LowBitTensor& tensor);

@@ -153,11 +153,25 @@ void check_opset(const OnnxModel& model) {
   }
 }
 
+// Squeeze and Unsqueeze have their axes as an attribute before opset 13, as an input from there on.
+void axes_to_input(Graph& graph, Node& node) {
+  if (!node.domain.empty() || (node.op != "Squeeze" && node.op != "Unsqueeze")) return;
+  if (!node.attributes.contains("axes") || node.inputs.size() != 1) return;
+  const std::vector<std::int64_t> axes = ints_attribute(node, "axes", {});
+  std::string name = cat(node.outputs.empty() ? "" : node.outputs.front(), ".axes");
+  while (graph.find_initializer(name) != nullptr) name += "_";
+  graph.initializers.emplace(name, Tensor::int64s({static_cast<std::int64_t>(axes.size())}, axes));
+  node.inputs.push_back(std::move(name));
+  node.attributes.erase("axes");
+}
+
 void raise_opset(Graph& graph) {
   if (graph.opset >= kOldestOpset) return;
-  for (const Node& node : graph.nodes) {
+  for (Node& node : graph.nodes) {
+    axes_to_input(graph, node);
     const Operator* op = node.domain.empty() ? find_operator(node.op) : nullptr;
-    if (op != nullptr && op->since <= graph.opset) continue;
+    const bool squeezes = node.op == "Squeeze" || node.op == "Unsqueeze";
+    if (op != nullptr && (op->since <= graph.opset || squeezes)) continue;
     throw InputError(cat(
         "[onnx] node ",
         describe(node),

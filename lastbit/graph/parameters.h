@@ -17,9 +17,10 @@ struct Parameter {
   bool matrix = false;  ///< a matrix or kernel, not a bias or a norm's scale
 };
 
-/// What training changes in `graph`: kernels and matrices of Conv, Gemm and MatMul, their biases (a
-/// constant added to a result of MatMul among them), and scale and bias of BatchNormalization. All
-/// other constants, as an input's mean, stay as they are.
+/// What training changes in `graph`: the weights that can be low-bit (`lowbit_candidates`), their
+/// biases (a constant added to a result of MatMul among them), scale and bias of
+/// BatchNormalization, and a constant by which what was divided by its length (ReduceL2) is
+/// multiplied. All other constants, as an input's mean, stay as they are.
 std::vector<Parameter> trainable_parameters(const Graph& graph);
 
 /// A weight and the set it must end in.
@@ -29,13 +30,25 @@ struct Constraint {
   int shared = -1;  // weights of one number have one codebook (share_codebooks)
 };
 
+/// How a weight of `shape` lies for a projection onto `set`: by its output channels, or with the
+/// gates of each direction as channels for sets that are `by_gate`.
+ChannelLayout layout_of(const WeightUse& use,
+                        std::span<const std::int64_t> shape,
+                        const Projector& set);
+
+/// Packs what was projected in that layout.
+LowBitTensor pack_weight(const Quantized& quantized,
+                         Shape shape,
+                         const WeightUse& use,
+                         const Projector& set);
+
 /// Which weight takes which codebook, by rules in order: "ternary" for all, or "PATTERN=SET", where
-/// the pattern (`*`, `?`) is matched against the layer's name and the initializer's, and SET is a
-/// codebook or "float". The last rule that matches decides; a weight without a rule stays float.
+/// the pattern (`*`, `?`) is matched against the layer's name and the initializer's, or behind
+/// "kernel:" against the sides of a convolution's kernel ("kernel:1x1=float"). SET is a codebook or
+/// "float". The last rule that matches decides; a weight without a rule stays float.
 ///
-/// @throws InputError if a rule is malformed or matches nothing (the message lists the layers), or
-/// no
-///     weight is left to make low-bit.
+/// @throws InputError if a rule is malformed or matches nothing (the message lists the layers), a
+///     set by gate is for a weight that has no gates, or no weight is left to make low-bit.
 std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std::string> rules);
 
 /// Gives the weights that match a pattern of `patterns` (as in `choose_codebooks`) one codebook,

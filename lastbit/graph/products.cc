@@ -1,11 +1,20 @@
 #include "lastbit/graph/products.h"
 
+#include "lastbit/graph/recurrent.h"
+
 namespace lastbit {
 
 double product_count(const Node& node, const TypeMap& types) {
   const auto sizes = [&](const std::string& value) -> const Shape& {
     return types.at(value).shape;
   };
+  if (is_recurrent(node)) {
+    const Recurrent r =
+        recurrent_of(node, sizes(node.inputs[0]), sizes(node.inputs[1]), sizes(node.inputs[2]));
+    return static_cast<double>(r.steps) * static_cast<double>(r.batch) *
+           static_cast<double>(element_count(sizes(node.inputs[1])) +
+                               element_count(sizes(node.inputs[2])));
+  }
   double terms = 0.0;  // of a sum that is one value of the result
   if (node.op == "Conv") {
     terms = 1.0;

@@ -5,9 +5,9 @@
 
 namespace lastbit {
 
-/// Multiplications of `node` if it is a Conv, Gemm or MatMul, 0 for other operators; each is added
-/// to a sum, so published "multiply-adds" are these. Products with a convolution's padding count,
-/// biases and batch norm do not. Exact up to 2^53.
+/// Multiplications of `node` if it is a Conv, Gemm, MatMul, LSTM or GRU, 0 for other operators;
+/// each is added to a sum, so published "multiply-adds" are these. Products with a convolution's
+/// padding count, biases and batch norm do not. Exact up to 2^53.
 /// @param types  of the node's values, from `infer_shapes`.
 double product_count(const Node& node, const TypeMap& types);
 

@@ -44,8 +44,8 @@ struct Call {
   std::size_t resolve_axis(std::int64_t axis, std::size_t rank, bool end = false) const;
 
   void require_rank(std::size_t i, std::size_t low, std::size_t high) const;
-  /// All present inputs have the first one's element type.
-  void require_same_types() const;
+  /// All present inputs, but for `except`, have the first one's element type.
+  void require_same_types(std::size_t except = ~std::size_t{0}) const;
 };
 
 /// The types of a node's results.
@@ -54,10 +54,11 @@ using Rule = std::vector<TensorType> (*)(const Call&);
 /// A row of the table of operators.
 struct Operator {
   std::string_view name;
-  std::int64_t since;  ///< the oldest opset at which the operator means what the rule implements
-  std::size_t fewest_inputs;
-  std::size_t most_inputs;
   Rule rule;
+  std::uint8_t since;  ///< the oldest opset at which the operator means what the rule implements
+  std::uint8_t fewest_inputs;
+  std::uint8_t most_inputs;       ///< 0xFF: any number
+  bool outputs_optional = false;  ///< Any output may be omitted, the first one too.
 };
 
 /// The row of ONNX's own operator `name`, or null.
@@ -73,6 +74,7 @@ std::vector<TensorType> clip_rule(const Call& call);
 std::vector<TensorType> softmax_rule(const Call& call);
 std::vector<TensorType> dropout_rule(const Call& call);
 std::vector<TensorType> batch_normalization_rule(const Call& call);
+std::vector<TensorType> cast_rule(const Call& call);
 
 // rules_layer.cc
 std::vector<TensorType> conv_rule(const Call& call);
@@ -93,5 +95,15 @@ std::vector<TensorType> unsqueeze_rule(const Call& call);
 // rules_selection.cc
 std::vector<TensorType> slice_rule(const Call& call);
 std::vector<TensorType> pad_rule(const Call& call);
+std::vector<TensorType> gather_rule(const Call& call);
+
+// rules_recurrent.cc
+std::vector<TensorType> recurrent_rule(const Call& call);
+
+// rules_detection.cc
+std::vector<TensorType> non_max_suppression_rule(const Call& call);
+
+// rules_reduction.cc
+std::vector<TensorType> reduction_rule(const Call& call);
 
 }  // namespace lastbit

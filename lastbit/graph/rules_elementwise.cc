@@ -59,9 +59,9 @@ void Call::require_rank(std::size_t i, std::size_t low, std::size_t high) const 
   }
 }
 
-void Call::require_same_types() const {
+void Call::require_same_types(std::size_t except) const {
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    if (has(i) && inputs[i]->type != inputs[0]->type) {
+    if (has(i) && i != except && inputs[i]->type != inputs[0]->type) {
       fail("inputs are ",
            to_string(inputs[0]->type),
            " ('",
@@ -137,6 +137,22 @@ std::vector<TensorType> dropout_rule(const Call& call) {
     }
   }
   return {call[0], {DType::kBool, call.shape(0)}};
+}
+
+std::vector<TensorType> cast_rule(const Call& call) {
+  const auto supported = [&](DType type) {
+    return type == DType::kFloat || type == DType::kInt32 || type == DType::kInt64;
+  };
+  if (!call.node.attributes.contains("to")) call.fail("expected an attribute 'to'");
+  const auto to = static_cast<DType>(call.bounded_int("to", 1, 0, 64));
+  if (!supported(call[0].type) || !supported(to)) {
+    call.fail("a cast from ",
+              to_string(call[0].type),
+              " to ",
+              to_string(to),
+              " is not supported, only between float32, int32 and int64");
+  }
+  return {{to, call.shape(0)}};
 }
 
 std::vector<TensorType> batch_normalization_rule(const Call& call) {

@@ -42,4 +42,28 @@ std::vector<TensorType> pad_rule(const Call& call) {
   return selection(call, {integers(call, 1), {}, integers(call, 3)});
 }
 
+std::vector<TensorType> gather_rule(const Call& call) {
+  const Shape& from = call.shape(0);
+  const Shape& indices = call.shape(1);
+  const std::size_t axis = call.resolve_axis(int_attribute(call.node, "axis", 0), from.size());
+  if (call[1].type != DType::kInt32 && call[1].type != DType::kInt64) {
+    call.fail("indices '",
+              call.node.inputs[1],
+              "' are ",
+              to_string(call[1].type),
+              ", expected int32 or int64");
+  }
+  if (const Tensor* constant = call.constants[1];
+      constant != nullptr && constant->type() == DType::kInt64) {
+    for (const std::int64_t index : constant->as_int64s()) {
+      if (index >= -from[axis] && index < from[axis]) continue;
+      call.fail("index ", index, " does not lie in axis ", axis, " of ", to_string(from));
+    }
+  }
+  Shape to(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(axis));
+  to.insert(to.end(), indices.begin(), indices.end());
+  to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(axis) + 1, from.end());
+  return {{call[0].type, std::move(to)}};
+}
+
 }  // namespace lastbit

@@ -9,40 +9,50 @@
 namespace lastbit {
 namespace {
 
-constexpr std::size_t kMany = 1U << 30U;
+constexpr std::uint8_t kMany = 0xFF;
 
 // Sorted by name.
 constexpr Operator kOperators[] = {
-    // name, oldest opset of this meaning, fewest and most inputs, rule
-    {"Add", 7, 2, 2, binary_rule},
-    {"AveragePool", 7, 1, 1, pool_rule},
-    {"BatchNormalization", 9, 5, 5, batch_normalization_rule},
-    {"Clip", 11, 1, 3, clip_rule},
-    {"Concat", 4, 1, kMany, concat_rule},
-    {"Constant", 1, 0, 0, constant_rule},
-    {"Conv", 1, 2, 3, conv_rule},
-    {"Div", 7, 2, 2, binary_rule},
-    {"Dropout", 12, 1, 3, dropout_rule},
-    {"Flatten", 1, 1, 1, flatten_rule},
-    {"Gemm", 7, 2, 3, gemm_rule},
-    {"GlobalAveragePool", 1, 1, 1, global_pool_rule},
-    {"Identity", 1, 1, 1, unary_rule},
-    {"LeakyRelu", 6, 1, 1, unary_rule},
-    {"LogSoftmax", 13, 1, 1, softmax_rule},
-    {"MatMul", 1, 2, 2, matmul_rule},
-    {"MaxPool", 1, 1, 1, pool_rule},
-    {"Mul", 7, 2, 2, binary_rule},
-    {"Pad", 11, 2, 4, pad_rule},
-    {"Relu", 6, 1, 1, unary_rule},
-    {"Reshape", 5, 2, 2, reshape_rule},
-    {"Sigmoid", 6, 1, 1, unary_rule},
-    {"Slice", 10, 3, 5, slice_rule},
-    {"Softmax", 13, 1, 1, softmax_rule},
-    {"Squeeze", 13, 1, 2, squeeze_rule},
-    {"Sub", 7, 2, 2, binary_rule},
-    {"Tanh", 6, 1, 1, unary_rule},
-    {"Transpose", 1, 1, 1, transpose_rule},
-    {"Unsqueeze", 13, 2, 2, unsqueeze_rule},
+    // name, rule, oldest opset of this meaning, fewest and most inputs
+    {"Add", binary_rule, 7, 2, 2},
+    {"AveragePool", pool_rule, 7, 1, 1},
+    {"BatchNormalization", batch_normalization_rule, 9, 5, 5},
+    {"Cast", cast_rule, 6, 1, 1},
+    {"Clip", clip_rule, 11, 1, 3},
+    {"Concat", concat_rule, 4, 1, kMany},
+    {"Constant", constant_rule, 1, 0, 0},
+    {"Conv", conv_rule, 1, 2, 3},
+    {"Div", binary_rule, 7, 2, 2},
+    {"Dropout", dropout_rule, 12, 1, 3},
+    {"Exp", unary_rule, 6, 1, 1},
+    {"Flatten", flatten_rule, 1, 1, 1},
+    {"GRU", recurrent_rule, 7, 3, 6, true},
+    {"Gather", gather_rule, 1, 2, 2},
+    {"Gemm", gemm_rule, 7, 2, 3},
+    {"GlobalAveragePool", global_pool_rule, 1, 1, 1},
+    {"Identity", unary_rule, 1, 1, 1},
+    {"LSTM", recurrent_rule, 7, 3, 8, true},
+    {"LeakyRelu", unary_rule, 6, 1, 1},
+    {"LogSoftmax", softmax_rule, 13, 1, 1},
+    {"MatMul", matmul_rule, 1, 2, 2},
+    {"MaxPool", pool_rule, 1, 1, 1},
+    {"Mul", binary_rule, 7, 2, 2},
+    {"NonMaxSuppression", non_max_suppression_rule, 10, 2, 5},
+    {"Pad", pad_rule, 11, 2, 4},
+    {"ReduceL2", reduction_rule, 1, 1, 2},
+    {"ReduceMax", reduction_rule, 1, 1, 2},
+    {"ReduceSum", reduction_rule, 1, 1, 2},
+    {"Relu", unary_rule, 6, 1, 1},
+    {"Reshape", reshape_rule, 5, 2, 2},
+    {"Sigmoid", unary_rule, 6, 1, 1},
+    {"Slice", slice_rule, 10, 3, 5},
+    {"Softmax", softmax_rule, 13, 1, 1},
+    {"Sqrt", unary_rule, 6, 1, 1},
+    {"Squeeze", squeeze_rule, 13, 1, 2},
+    {"Sub", binary_rule, 7, 2, 2},
+    {"Tanh", unary_rule, 6, 1, 1},
+    {"Transpose", transpose_rule, 1, 1, 1},
+    {"Unsqueeze", unsqueeze_rule, 13, 2, 2},
 };
 
 // The walk over a graph's nodes, in their order.
@@ -99,8 +109,10 @@ class Inference {
           "operator is supported from opset ", op->since, ", the graph has opset ", graph_.opset);
     }
     check_inputs(call, *op);
-    if (node.outputs.empty() || node.outputs.front().empty()) {
-      call.fail("its first output has no name");
+    const bool unnamed = std::ranges::all_of(node.outputs, &std::string::empty);
+    if (unnamed || (node.outputs.front().empty() && !op->outputs_optional)) {
+      call.fail(op->outputs_optional ? "none of its outputs has a name"
+                                     : "its first output has no name");
     }
     std::vector<TensorType> results = op->rule(call);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
@@ -140,14 +152,14 @@ class Inference {
 
   static void check_inputs(const Call& call, const Operator& op) {
     const std::size_t count = call.inputs.size();
-    if (count < op.fewest_inputs || count > op.most_inputs) {
+    const bool many = op.most_inputs == kMany;
+    if (count < op.fewest_inputs || (!many && count > op.most_inputs)) {
       const std::string range = op.fewest_inputs == op.most_inputs ? cat(op.fewest_inputs)
-                                : op.most_inputs == kMany
-                                    ? cat(op.fewest_inputs, " or more")
-                                    : cat(op.fewest_inputs, " to ", op.most_inputs);
+                                : many ? cat(op.fewest_inputs, " or more")
+                                       : cat(op.fewest_inputs, " to ", op.most_inputs);
       call.fail("expected ", range, " inputs, got ", count);
     }
-    const std::size_t needed = op.most_inputs == kMany ? count : op.fewest_inputs;
+    const std::size_t needed = many ? count : op.fewest_inputs;
     for (std::size_t i = 0; i < needed; ++i) {
       if (!call.has(i)) call.fail("input ", i + 1, " must not be omitted");
     }
@@ -233,11 +245,33 @@ TypeMap infer_shapes(const Graph& graph,
   return inference.run();
 }
 
-TypeMap infer_shapes(const Graph& graph, std::int64_t batch) {
+TypeMap infer_shapes(const Graph& graph,
+                     std::int64_t batch,
+                     const std::map<std::string, std::int64_t, std::less<>>& sizes) {
   std::map<std::string, Shape, std::less<>> shapes;
+  std::vector<std::string> known;
   for (Value input : graph.inputs) {
-    if (!input.dims.empty() && !input.dims.front().known()) input.dims.front() = {batch, {}};
+    for (std::size_t i = 0; i < input.dims.size(); ++i) {
+      Dim& dim = input.dims[i];
+      if (dim.known()) continue;
+      const auto given = sizes.find(dim.symbol);
+      known.push_back(dim.symbol);
+      if (given != sizes.end()) {
+        dim.size = given->second;
+      } else if (i == 0) {
+        dim.size = batch;
+      }
+    }
     shapes.emplace(input.name, own_shape(input));
+  }
+  for (const auto& [name, size] : sizes) {
+    if (size > 0 && std::ranges::find(known, name) != known.end()) continue;
+    throw InputError(cat("[shapes] dimension '",
+                         name,
+                         "' cannot take size ",
+                         size,
+                         ", expected 1 or more for one of those that are not known: ",
+                         known.empty() ? "none" : join(known)));
   }
   return infer_shapes(graph, shapes);
 }

@@ -30,9 +30,12 @@ using TypeMap = std::map<std::string, TensorType, std::less<>>;
 TypeMap infer_shapes(const Graph& graph,
                      const std::map<std::string, Shape, std::less<>>& input_shapes);
 
-/// The same, with every unknown first dimension set to `batch`. Other unknown dimensions are an
-/// error.
-TypeMap infer_shapes(const Graph& graph, std::int64_t batch);
+/// The same, with every unknown dimension whose name is among `sizes` set to that, and every other
+/// unknown first dimension to `batch`. Other unknown dimensions are an error, and so is a name in
+/// `sizes` that no input has.
+TypeMap infer_shapes(const Graph& graph,
+                     std::int64_t batch,
+                     const std::map<std::string, std::int64_t, std::less<>>& sizes = {});
 
 /// The operators that shape inference knows, sorted; the most that training and the runtime take.
 std::vector<std::string> known_operators();

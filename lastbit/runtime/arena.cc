@@ -66,32 +66,50 @@ ArenaLayout place_in_order(const std::vector<Lifetime>& buffers,
   return layout;
 }
 
+// Brings those with larger keys to the front, and keeps the order of others. By insertion, as
+// buffers are placed too: there are hundreds at most, and a sort of the standard library is 3 kB of
+// code.
+void sort_by(const std::vector<double>& keys, std::vector<std::size_t>& order) {
+  std::vector<std::size_t> sorted;
+  sorted.reserve(order.size());
+  for (const std::size_t index : order) {
+    const auto position =
+        std::upper_bound(sorted.begin(), sorted.end(), index, [&](std::size_t a, std::size_t b) {
+          return keys[a] > keys[b];
+        });
+    sorted.insert(position, index);
+  }
+  order = std::move(sorted);
+}
+
 }  // namespace
 
 ArenaLayout place_buffers(const std::vector<Lifetime>& buffers) {
+  const std::vector<std::size_t> pressures = pressures_of(buffers);
+  std::vector<double> bytes;
+  std::vector<double> areas;  // bytes times steps
+  std::vector<double> ages;
+  std::vector<double> busy;
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const Lifetime& buffer = buffers[i];
+    bytes.push_back(static_cast<double>(buffer.bytes));
+    areas.push_back(bytes.back() * static_cast<double>(buffer.last - buffer.first + 1));
+    ages.push_back(-static_cast<double>(buffer.first));
+    busy.push_back(static_cast<double>(pressures[i]));
+  }
   std::vector<std::size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto sorted_by = [&](const auto& key) {
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return key(buffers[a]) > key(buffers[b]);
-    });
-    return place_in_order(buffers, order);
-  };
-  ArenaLayout best = sorted_by([](const Lifetime& b) { return b.bytes; });
-  ArenaLayout other = sorted_by([](const Lifetime& b) {
-    return static_cast<double>(b.bytes) * static_cast<double>(b.last - b.first + 1);
-  });
-  if (other.bytes < best.bytes) best = std::move(other);
-  // By what lives beside them at the busiest time: buffers that meet there are placed first, and of
-  // those that meet alike the oldest.
-  const std::vector<std::size_t> pressures = pressures_of(buffers);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return pressures[a] != pressures[b] ? pressures[a] > pressures[b]
-                                        : buffers[a].first < buffers[b].first;
-  });
-  other = place_in_order(buffers, order);
-  return other.bytes < best.bytes ? other : best;
+  ArenaLayout best;
+  // At last by what lives beside them at the busiest time: buffers that meet there are placed
+  // first, and of those that meet alike the oldest.
+  for (const std::vector<double>* keys : {&bytes, &areas, &ages, &busy}) {
+    if (keys == &ages) std::iota(order.begin(), order.end(), std::size_t{0});
+    sort_by(*keys, order);
+    if (keys == &ages) continue;
+    ArenaLayout layout = place_in_order(buffers, order);
+    if (keys == &bytes || layout.bytes < best.bytes) best = std::move(layout);
+  }
+  return best;
 }
 
 }  // namespace lastbit

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <functional>
+#include <string_view>
 
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
@@ -53,8 +55,8 @@ void combine(const float* a,
              const float* b,
              std::size_t b_stride,
              std::size_t count,
-             float* out,
-             Operation operation) noexcept {
+             float* out) noexcept {
+  constexpr Operation operation;
   if (a_stride == b_stride) {
     for (std::size_t i = 0; i < count; ++i) out[i] = operation(a[i], b[i]);
   } else if (b_stride == 0) {
@@ -64,11 +66,13 @@ void combine(const float* a,
   }
 }
 
-template <typename Operation>
+using Combine = decltype(&combine<std::plus<>>);
+
 class BinaryStep final : public Step {
  public:
-  explicit BinaryStep(const StepRequest& request)
-      : axes_(broadcast_axes(shape_in_memory(request.inputs[0]),
+  BinaryStep(const StepRequest& request, Combine combine)
+      : combine_(combine),
+        axes_(broadcast_axes(shape_in_memory(request.inputs[0]),
                              shape_in_memory(request.inputs[1]),
                              shape_in_memory(request.output))),
         a_(request.inputs[0].slot),
@@ -97,17 +101,17 @@ class BinaryStep final : public Step {
         a += index * axes_[i].a_stride;
         b += index * axes_[i].b_stride;
       }
-      combine(frame.read(a_) + a,
-              inner.a_stride,
-              frame.read(b_) + b,
-              inner.b_stride,
-              inner.size,
-              frame.write(output_) + unit * inner.size,
-              Operation{});
+      combine_(frame.read(a_) + a,
+               inner.a_stride,
+               frame.read(b_) + b,
+               inner.b_stride,
+               inner.size,
+               frame.write(output_) + unit * inner.size);
     }
   }
 
  private:
+  Combine combine_;
   std::vector<BroadcastAxis> axes_;
   int a_;
   int b_;
@@ -115,33 +119,18 @@ class BinaryStep final : public Step {
   std::size_t units_ = 1;
 };
 
-struct Sum {
-  float operator()(float a, float b) const noexcept { return a + b; }
-};
-struct Difference {
-  float operator()(float a, float b) const noexcept { return a - b; }
-};
-struct Product {
-  float operator()(float a, float b) const noexcept { return a * b; }
-};
-struct Quotient {
-  float operator()(float a, float b) const noexcept { return a / b; }
-};
-
-template <typename Operation>
-void add_binary(const StepRequest& request) {
-  request.plan->add_step(std::make_unique<BinaryStep<Operation>>(request),
-                         {request.inputs[0].slot, request.inputs[1].slot, request.output.slot});
+Combine combine_of(std::string_view op) noexcept {
+  if (op == "Add") return combine<std::plus<>>;
+  if (op == "Sub") return combine<std::minus<>>;
+  if (op == "Mul") return combine<std::multiplies<>>;
+  return combine<std::divides<>>;
 }
 
 }  // namespace
 
 void make_binary(const StepRequest& request) {
-  const std::string& op = request.node->op;
-  if (op == "Add") return add_binary<Sum>(request);
-  if (op == "Sub") return add_binary<Difference>(request);
-  if (op == "Mul") return add_binary<Product>(request);
-  return add_binary<Quotient>(request);
+  request.plan->add_step(std::make_unique<BinaryStep>(request, combine_of(request.node->op)),
+                         {request.inputs[0].slot, request.inputs[1].slot, request.output.slot});
 }
 
 }  // namespace lastbit

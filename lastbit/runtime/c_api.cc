@@ -34,7 +34,8 @@ struct lastbit_session {
       result.push_back({.name = port.name.c_str(),
                         .shape = port.shape.data(),
                         .rank = port.shape.size(),
-                        .size = size});
+                        .size = size,
+                        .integers = port.type == lastbit::DType::kFloat ? 0 : 1});
     }
     return result;
   }
@@ -106,6 +107,10 @@ SessionOptions options_of(const lastbit_options* given, const char* function) {
   set_activations(options, required(given->activations, function, "options.activations"));
   options.kernels = required(given->kernels, function, "options.kernels");
   options.memory_limit = given->memory_limit;
+  if (given->size_count > 0) required(given->sizes, function, "options.sizes");
+  for (const lastbit_size& size : std::span(given->sizes, given->size_count)) {
+    options.sizes[required(size.dimension, function, "options.sizes[].dimension")] = size.size;
+  }
   return options;
 }
 
@@ -161,7 +166,9 @@ lastbit_options lastbit_default_options(void) {
           .threads = 1,
           .activations = "float",
           .kernels = "fastest",
-          .memory_limit = 0};
+          .memory_limit = 0,
+          .sizes = nullptr,
+          .size_count = 0};
 }
 
 lastbit_session* lastbit_load(const char* path, const lastbit_options* options) {

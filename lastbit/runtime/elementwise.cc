@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "lastbit/runtime/operators.h"
@@ -75,7 +76,29 @@ class ClipStep final : public ElementwiseStep {
   int high_;
 };
 
+// Integers lie as whole floats, so that a cast to them drops what comes after the point.
+class CastStep final : public ElementwiseStep {
+ public:
+  explicit CastStep(const StepRequest& request)
+      : ElementwiseStep(request),
+        to_float_(int_attribute(*request.node, "to", 1) ==
+                  static_cast<std::int64_t>(DType::kFloat)) {}
+
+ private:
+  void apply(const Frame& /*frame*/, float* values, std::size_t count) const noexcept override {
+    if (to_float_) return;
+    for (std::size_t i = 0; i < count; ++i) values[i] = std::trunc(values[i]);
+  }
+
+  bool to_float_;
+};
+
 }  // namespace
+
+void make_cast(const StepRequest& request) {
+  request.plan->add_step(std::make_unique<CastStep>(request),
+                         {request.inputs[0].slot, request.output.slot});
+}
 
 void make_activation(const StepRequest& request) {
   request.plan->add_step(std::make_unique<ActivationStep>(request),

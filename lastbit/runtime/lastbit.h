@@ -17,22 +17,34 @@ extern "C" {
 /* A network ready to run. It runs on one thread at a time; lastbit_fork gives further ones. */
 typedef struct lastbit_session lastbit_session;
 
+/* The size that unknown dimensions of the inputs take which have this name, as {"sequence", 35}. */
+typedef struct lastbit_size { /* NOLINT(readability-identifier-naming) */
+  const char* dimension;
+  int64_t size;
+} lastbit_size;
+
 typedef struct lastbit_options { /* NOLINT(readability-identifier-naming) */
   size_t struct_size; /* Set by lastbit_default_options; later versions may have more fields. */
   int64_t batch;      /* Size that an unknown first dimension of the inputs takes; 1. */
   int threads;        /* 1. Results do not depend on it. */
-  const char* activations; /* "float", or "int8": faster, and quantized on the way; "float". */
-  const char* kernels;     /* Instruction set, as "avx2" or "scalar"; "fastest". */
-  size_t memory_limit;     /* Most bytes that the values of a run may take together; 0, as many as
-                              the machine has. A model whose shapes ask for more is refused. */
+  const char* activations;   /* "float", or "int8": faster, and quantized on the way; "float". */
+  const char* kernels;       /* Instruction set, as "avx2" or "scalar"; "fastest". */
+  size_t memory_limit;       /* Most bytes that the values of a run may take together; 0, as many as
+                                the machine has. A model whose shapes ask for more is refused. */
+  const lastbit_size* sizes; /* (size_count) NULL for none. */
+  size_t size_count;
 } lastbit_options;
 
-/* An input or output: a float32 array in row-major order. It belongs to its session. */
+/* An input or output: a float32 array in row-major order. It belongs to its session. Integers
+ * (int32 or int64 in the file) are floats too: whole numbers of magnitude 2^24 at most. The result
+ * of a NonMaxSuppression has a row for each box that it could select; those it does not need hold
+ * -1. */
 typedef struct lastbit_port { /* NOLINT(readability-identifier-naming) */
   const char* name;
   const int64_t* shape; /* (rank) */
   size_t rank;
-  size_t size; /* Floats: the product of the shape. */
+  size_t size;  /* Floats: the product of the shape. */
+  int integers; /* 1 for integers, else 0. */
 } lastbit_port;
 
 /* As "0.1.0". */
@@ -64,7 +76,8 @@ LASTBIT_API const lastbit_port* lastbit_input(const lastbit_session* session, si
 LASTBIT_API const lastbit_port* lastbit_output(const lastbit_session* session, size_t index);
 
 /* Runs the network. One array of the port's size each, in the order of the ports. Returns 0, or
- * another number if it fails. Allocates nothing. */
+ * another number if it fails. Allocates nothing. An array may be input and output, as the state of
+ * a recurrent network: outputs are written when all is computed. */
 LASTBIT_API int lastbit_run(lastbit_session* session,
                             const float* const* inputs,
                             float* const* outputs);

@@ -1,11 +1,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "lastbit/base/vectorize.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
 
 namespace lastbit {
 namespace {
+
+LASTBIT_VECTORIZE void add_multiple(const float* __restrict from,
+                                    float factor,
+                                    std::size_t count,
+                                    float* __restrict to) noexcept {
+  for (std::size_t i = 0; i < count; ++i) to[i] += factor * from[i];
+}
 
 // The product of two computed matrices, in batches that are broadcast as numpy.matmul does.
 class MatMulStep final : public Step {
@@ -45,7 +53,7 @@ class MatMulStep final : public Step {
       float* out = frame.write(output_) + unit * columns_;
       std::fill_n(out, columns_, 0.0F);
       for (std::size_t k = 0; k < depth_; ++k) {
-        for (std::size_t j = 0; j < columns_; ++j) out[j] += a[k] * b[k * columns_ + j];
+        add_multiple(b + k * columns_, a[k], columns_, out);
       }
     }
   }

@@ -23,19 +23,29 @@ enum class Layout : std::uint8_t {
   kEither,        // all inputs alike, and the result as they do
 };
 
-/// A row of the table of operators.
+/// A row of the table of operators, in few bytes: there are many.
 struct RuntimeOperator {
+  static constexpr std::uint8_t kNone = 0xFF;
+
   std::string_view name;
   /// Null for an operator that only gives its first input another shape.
   MakeSteps make = nullptr;
   Layout layout = Layout::kPlain;
   /// The input that the steps may keep in a form of their own, if it is constant; -1 for none.
-  int weight_input = -1;
-  std::size_t weight_rank = 0;    ///< The highest rank that they keep so.
+  std::int8_t weight_input = -1;
+  std::uint8_t weight_rank = 0;   ///< The highest rank that they keep so.
   bool must_be_constant = false;  ///< There is no step for a weight that is computed.
   /// Inputs from here on are read when the plan is made, and never as floats in memory.
-  std::size_t first_parameter = ~std::size_t{0};
+  std::uint8_t first_parameter = kNone;
+  /// Inputs from here on are as others again.
+  std::uint8_t end_parameter = kNone;
+
+  bool parameter(std::size_t i) const noexcept { return i >= first_parameter && i < end_parameter; }
   bool integer_parameters = false;  ///< They may be integers, as the bounds of a Slice are.
+  /// Values are moved alone, so that integers will do, which lie as floats.
+  bool moves = false;
+  /// Results that the steps may write.
+  std::uint8_t results = 1;
   /// What follows may be made part of the step: see Fused.
   bool fuses = false;
 };
@@ -69,13 +79,22 @@ bool make_lookup_product(const StepRequest& request,
                          float alpha,
                          std::span<const float> bias);
 
+/// Adds the product of the first input's rows with a constant matrix, the second input.
+void add_rows_product(const StepRequest& request,
+                      const WeightOrder& order,
+                      const RowsLayout& layout,
+                      std::span<const float> bias);
+
 // The factories, by file.
 void make_activation(const StepRequest& request);                         // elementwise
 void make_binary(const StepRequest& request);                             // binary
+void make_cast(const StepRequest& request);                               // elementwise
 void make_clip(const StepRequest& request);                               // elementwise
 void make_conv(const StepRequest& request);                               // conv
 void make_depthwise(const StepRequest& request, const ConvShape& shape);  // depthwise
 void make_gemm(const StepRequest& request);                               // linear
+void make_gather(const StepRequest& request);                             // gather
+void make_recurrent(const StepRequest& request);                          // recurrent
 void make_matmul(const StepRequest& request);                             // linear
 void make_computed_matmul(const StepRequest& request);                    // matmul
 void make_pool(const StepRequest& request);                               // pool
@@ -85,5 +104,8 @@ void make_softmax(const StepRequest& request);                            // sof
 void make_transpose(const StepRequest& request);                          // layout
 void make_concat(const StepRequest& request);                             // layout
 void make_selection(const StepRequest& request);                          // selection
+void make_function(const StepRequest& request);                           // functions
+void make_reduction(const StepRequest& request);                          // reduction
+void make_suppression(const StepRequest& request);                        // suppression
 
 }  // namespace lastbit

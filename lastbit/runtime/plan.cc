@@ -12,6 +12,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/graph/shapes.h"
 #include "lastbit/runtime/conv_shape.h"
+#include "lastbit/runtime/fold.h"
 #include "lastbit/runtime/fusion.h"
 #include "lastbit/runtime/operators.h"
 #include "lastbit/runtime/plan_builder.h"
@@ -20,7 +21,8 @@
 namespace lastbit {
 namespace {
 
-constexpr std::size_t kMostInputs = 5;  // that an operator of a fixed number has
+constexpr std::size_t kMostInputs = 8;  // that an operator of a fixed number has
+constexpr std::size_t kMostResults = 3;
 
 constexpr float kMostByte = 255.0F;
 // Values of about 1, as normalization makes them, need no finer steps than these bounds give. A
@@ -41,7 +43,7 @@ class Planner {
  public:
   Planner(const Graph& graph, const SessionOptions& options, const KernelSet& kernels)
       : graph_(graph),
-        types_(infer_shapes(graph, options.batch)),
+        types_(infer_shapes(graph, options.batch, options.sizes)),
         fusion_(graph, types_),
         plan_(options, kernels),
         preparations_(plan_) {}
@@ -53,17 +55,19 @@ class Planner {
       values_[name] = {.slot = -1, .shape = shape_of(initializer), .constant = &initializer};
     }
     for (const Value& input : graph_.inputs) {
-      require_float(input.name, "input");
-      const Shape& shape = types_.find(input.name)->second.shape;
-      values_[input.name] = {.slot = plan_.add_input({input.name, shape}), .shape = shape};
+      require_number(input.name, "input", true);
+      const TensorType& type = types_.find(input.name)->second;
+      values_[input.name] = {.slot = plan_.add_input({input.name, type.shape, type.type}),
+                             .shape = type.shape};
     }
     for (const Node& node : graph_.nodes) {
       if (!fusion_.taken(node)) add_node(node);
     }
     for (const Value& output : graph_.outputs) {
-      require_float(output.name, "output");
+      require_number(output.name, "output", selects(output.name));
       const Operand operand = plain(values_.find(output.name)->second);
-      plan_.add_output({output.name, operand.shape}, operand.slot);
+      const DType type = types_.find(output.name)->second.type;
+      plan_.add_output({output.name, operand.shape, type}, operand.slot);
     }
     return plan_.finish();
   }
@@ -72,8 +76,7 @@ class Planner {
   void check_sizes() const {
     for (const auto& [name, type] : types_) {
       // Constants are left out: an empty list of axes is one.
-      const bool constant = graph_.find_initializer(name) != nullptr;
-      if (constant) continue;
+      if (graph_.find_initializer(name) != nullptr) continue;
       const std::vector<std::size_t> sizes(type.shape.begin(), type.shape.end());
       plan_.check_memory(cat("value '", name, "'"), sizes);
       if (element_count(type.shape) > 0) continue;
@@ -95,9 +98,18 @@ class Planner {
     }
   }
 
-  void require_float(const std::string& name, const std::string& who) const {
+  // Whether a NonMaxSuppression makes the value: integers that lie as floats.
+  bool selects(const std::string& name) const {
+    return std::ranges::any_of(graph_.nodes, [&](const Node& node) {
+      return node.op == "NonMaxSuppression" && node.outputs.front() == name;
+    });
+  }
+
+  // Floats, or integers where they will do.
+  void require_number(const std::string& name, const std::string& who, bool integers) const {
     const DType type = types_.find(name)->second.type;
     if (type == DType::kFloat) return;
+    if (integers && (type == DType::kInt64 || type == DType::kInt32)) return;
     throw InputError(cat("[runtime] ",
                          who,
                          ": '",
@@ -139,13 +151,16 @@ class Planner {
     if (fold(node)) return;
     const RuntimeOperator* row = find_runtime_operator(node.op);
     if (row == nullptr) refuse(node, "operator is not supported by the runtime");
-    for (std::size_t i = 1; i < node.outputs.size(); ++i) {
+    for (std::size_t i = row->results; i < node.outputs.size(); ++i) {
       if (!node.outputs[i].empty() && fusion_.used(node.outputs[i])) {
         refuse(node, cat("output ", i + 1, " ('", node.outputs[i], "') is not supported"));
       }
     }
-    require_float(node.inputs.front(), "node " + describe(node));
-    plan_.set_node(node.name.empty() ? node.outputs.front() : node.name, node.op);
+    require_number(node.inputs.front(), "node " + describe(node), row->moves);
+    if (node.op == "NonMaxSuppression") require_last(node);
+    plan_.set_node(node.name.empty() ? *std::ranges::find_if_not(node.outputs, &std::string::empty)
+                                     : node.name,
+                   node.op);
     if (row->make == nullptr) {
       Operand same = values_.find(node.inputs.front())->second;
       if (row->layout == Layout::kPlain && same.channels_last) same = plain(same);
@@ -154,6 +169,17 @@ class Planner {
       return;
     }
     add_steps(node, *row);
+  }
+
+  // How many rows the result has is known only when it has been computed.
+  void require_last(const Node& node) const {
+    for (const Node* user : fusion_.users(node.outputs.front())) {
+      if (user == nullptr) continue;
+      refuse(node,
+             cat("its result is read by node ",
+                 describe(*user),
+                 ", expected an output of the network alone"));
+    }
   }
 
   void add_constant(const Node& node) {
@@ -175,12 +201,14 @@ class Planner {
         .slot = -1, .shape = shape_of(constant), .constant = &constant};
   }
 
-  // A node of constants alone is computed here, by a session of its own, which is given the first
-  // of them as an input.
+  // A node of constants alone is computed here.
   bool fold(const Node& node) {
     const RuntimeOperator* row = find_runtime_operator(node.op);
-    if (row == nullptr || row->make == nullptr) return false;
-    require_float(node.inputs.front(), "node " + describe(node));
+    if (row == nullptr || row->make == nullptr || row->results > 1) return false;
+    if (types_.find(node.inputs.front())->second.type != DType::kFloat ||
+        types_.find(node.outputs.front())->second.type != DType::kFloat) {
+      return false;
+    }
     Graph alone;
     alone.opset = graph_.opset;
     for (const std::string& input : node.inputs) {
@@ -192,25 +220,8 @@ class Planner {
       }
       alone.initializers.emplace(input, *found->second.constant);
     }
-    const std::string& first = node.inputs.front();
-    const Tensor input = decode(alone.initializers.find(first)->second);
-    alone.initializers.erase(first);
-    alone.inputs = {{.name = first, .type = DType::kFloat, .dims = {}}};
-    for (const std::int64_t size : input.shape()) {
-      alone.inputs[0].dims.push_back({.size = size, .symbol = {}});
-    }
     const Shape& shape = types_.find(node.outputs.front())->second.shape;
-    alone.nodes = {node};
-    alone.outputs = {{.name = node.outputs.front(), .type = DType::kFloat, .dims = {}}};
-    SessionOptions options = plan_.options();
-    options.threads = 1;
-    options.activations = Activations::kFloat;
-    Session session(alone, options);
-    std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
-    const std::span<const float> in = input.as_floats();
-    const std::span<float> out(values);
-    session.run({&in, 1}, {&out, 1});
-    folded_.emplace_back(Tensor::floats(shape, values));
+    folded_.push_back(fold_constants(node, std::move(alone), shape, plan_.options()));
     values_[node.outputs.front()] = {.slot = -1, .shape = shape, .constant = &folded_.back()};
     return true;
   }
@@ -224,6 +235,7 @@ class Planner {
       request.inputs.push_back(node.inputs[i].empty() ? Operand{} : input_of(node, i, row));
     }
     request.inputs.resize(std::max(request.inputs.size(), kMostInputs));
+    if (row.results > 1) return add_results(node, row, std::move(request));
     const bool turned = lay_out(request, row, types_.find(node.outputs.front())->second.shape);
 
     std::string result = node.outputs.front();
@@ -242,6 +254,19 @@ class Planner {
     values_[result] = request.output;
     // A fused Add gives the result its shape, and the operator's own is the one to plan with.
     request.output.shape = types_.find(node.outputs.front())->second.shape;
+    row.make(request);
+  }
+
+  // The steps of an operator with several results, which takes nothing along.
+  void add_results(const Node& node, const RuntimeOperator& row, StepRequest request) {
+    lay_out(request, row, {});
+    request.results.resize(kMostResults);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].empty() || !fusion_.used(node.outputs[i])) continue;
+      const Shape& shape = types_.find(node.outputs[i])->second.shape;
+      request.results[i] = {.slot = plan_.add_buffer(float_bytes(shape)), .shape = shape};
+      values_[node.outputs[i]] = request.results[i];
+    }
     row.make(request);
   }
 
@@ -272,10 +297,10 @@ class Planner {
   }
 
   Operand input_of(const Node& node, std::size_t i, const RuntimeOperator& row) {
-    if (i >= row.first_parameter && row.integer_parameters) {
+    if (row.parameter(i) && row.integer_parameters) {
       return values_.find(node.inputs[i])->second;
     }
-    require_float(node.inputs[i], "node " + describe(node));
+    require_number(node.inputs[i], "node " + describe(node), row.moves);
     Operand operand = values_.find(node.inputs[i])->second;
     if (element_count(operand.shape) == 0) {
       refuse(node,
@@ -285,7 +310,7 @@ class Planner {
                  to_string(operand.shape),
                  ", expected one element at least"));
     }
-    if (i >= row.first_parameter) return operand;
+    if (row.parameter(i)) return operand;
     if (static_cast<int>(i) != row.weight_input) {
       operand.slot = plan_.slot_of(operand);
       return operand;
@@ -300,9 +325,10 @@ class Planner {
   // Brings the inputs into the layout that the operator wants. Returns whether that is channels
   // last, for the result too.
   bool lay_out(StepRequest& request, const RuntimeOperator& row, const Shape& result) {
-    const std::size_t count = std::min(request.inputs.size(), row.first_parameter);
+    const std::size_t count = request.inputs.size();
     const auto is_data = [&](std::size_t i) {
-      return request.inputs[i].present() && static_cast<int>(i) != row.weight_input;
+      return request.inputs[i].present() && !row.parameter(i) &&
+             static_cast<int>(i) != row.weight_input;
     };
     bool last = row.layout == Layout::kChannelsLast;
     if (row.layout == Layout::kEither) {

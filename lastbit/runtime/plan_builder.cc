@@ -1,6 +1,7 @@
 #include "lastbit/runtime/plan_builder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <unistd.h>
 #include <utility>
@@ -62,11 +63,41 @@ int PlanBuilder::add_input(Port port) {
   return slot;
 }
 
+namespace {
+
+// Integers as floats.
+Tensor floats_of(const Initializer& constant) {
+  Tensor tensor = decode(constant);
+  if (tensor.type() != DType::kInt64 && tensor.type() != DType::kInt32) return tensor;
+  std::vector<float> values(static_cast<std::size_t>(tensor.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::int64_t value = 0;
+    if (tensor.type() == DType::kInt64) {
+      value = tensor.as_int64s()[i];
+    } else {
+      std::int32_t narrow = 0;
+      std::memcpy(&narrow, tensor.bytes().data() + i * sizeof(narrow), sizeof(narrow));
+      value = narrow;
+    }
+    if (value > kLargestInteger || value < -kLargestInteger) {
+      throw InputError(cat("[runtime] a constant holds ",
+                           value,
+                           ", expected integers of magnitude ",
+                           kLargestInteger,
+                           " at most"));
+    }
+    values[i] = static_cast<float>(value);
+  }
+  return Tensor::floats(tensor.shape(), values);
+}
+
+}  // namespace
+
 int PlanBuilder::slot_of(const Operand& operand) {
   if (operand.slot >= 0 || operand.constant == nullptr) return operand.slot;
   const auto [found, is_new] = constants_.emplace(operand.constant, -1);
   if (is_new) {
-    plan_.kept.push_back(decode(*operand.constant));
+    plan_.kept.push_back(floats_of(*operand.constant));
     plan_.weight_bytes += plan_.kept.back().bytes().size();
     found->second = new_slot(plan_.kept.back().as_floats().data(), false, 0);
   }

@@ -157,15 +157,16 @@ class QuantizeStep final : public Step {
   Plane plane_;
 };
 
-LASTBIT_VECTORIZE std::int32_t sum_of(const std::uint8_t* values, std::size_t count) {
+// Their sum, before each loses 128 where `flip` is 0x80; for a `flip` of 0 they stay.
+LASTBIT_VECTORIZE std::int32_t sum_and_flip(std::uint8_t* values,
+                                            std::size_t count,
+                                            std::uint8_t flip) {
   std::int32_t sum = 0;
-  for (std::size_t k = 0; k < count; ++k) sum += values[k];
+  for (std::size_t k = 0; k < count; ++k) {
+    sum += values[k];
+    values[k] ^= flip;
+  }
   return sum;
-}
-
-// Takes 128 off each.
-LASTBIT_VECTORIZE void make_signed(std::uint8_t* values, std::size_t count) {
-  for (std::size_t k = 0; k < count; ++k) values[k] ^= 0x80U;
 }
 
 // Row `row` of the input in one piece: `buffer` where it is not so already.
@@ -199,16 +200,11 @@ class QuantizeRowsStep final : public Step {
            int worker) const noexcept override {
     for (std::size_t row = begin; row < end; ++row) {
       const float* from = row_of(frame, input_, layout_, row, frame.scratch_of(worker));
-      Quantization quantization;
-      InputScale scale = input_scale(frame.kernels->range(from, layout_.depth), quantization);
-      std::uint8_t* to = frame.write_as<std::uint8_t>(output_) + row * layout_.stored;
-      frame.kernels->quantize(from, layout_.depth, quantization, to);
-      std::fill(
-          to + layout_.depth, to + layout_.stored, static_cast<std::uint8_t>(quantization.zero));
-      scale.sum = sum_of(to, layout_.stored) -
-                  quantization.zero * static_cast<std::int32_t>(layout_.stored);
-      if (layout_.as_signed) make_signed(to, layout_.stored);
-      frame.write_as<InputScale>(scales_)[row] = scale;
+      frame.write_as<InputScale>(scales_)[row] =
+          quantize_row(*frame.kernels,
+                       from,
+                       layout_,
+                       frame.write_as<std::uint8_t>(output_) + row * layout_.stored);
     }
   }
 
@@ -258,6 +254,19 @@ InputScale input_scale(Range range, Quantization& quantization) noexcept {
   const float scale = most < 256.0F * FLT_MIN ? 0.0F : most / steps;
   quantization = {.inverse = scale == 0.0F ? 0.0F : 1.0F / scale, .zero = zero};
   return {.scale = scale, .zero = zero};
+}
+
+InputScale quantize_row(const KernelSet& kernels,
+                        const float* from,
+                        const RowsLayout& layout,
+                        std::uint8_t* to) noexcept {
+  Quantization quantization;
+  InputScale scale = input_scale(kernels.range(from, layout.depth), quantization);
+  kernels.quantize(from, layout.depth, quantization, to);
+  std::fill(to + layout.depth, to + layout.stored, static_cast<std::uint8_t>(quantization.zero));
+  scale.sum = sum_and_flip(to, layout.stored, layout.as_signed ? 0x80 : 0) -
+              quantization.zero * static_cast<std::int32_t>(layout.stored);
+  return scale;
 }
 
 std::size_t range_parts(std::size_t count) noexcept {

@@ -68,6 +68,12 @@ struct RowsLayout {
   bool as_signed = false;   ///< Each integer less 128, as vector_int8 takes them.
 };
 
+/// Makes a row integers. @param from  (depth). @param to  (stored)
+InputScale quantize_row(const KernelSet& kernels,
+                        const float* from,
+                        const RowsLayout& layout,
+                        std::uint8_t* to) noexcept;
+
 /// @param scales  receives an InputScale a row.
 std::unique_ptr<const Step> make_quantize_rows(int input,
                                                int output,

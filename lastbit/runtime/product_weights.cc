@@ -63,6 +63,17 @@ std::vector<float> levels_of(const LowBitTensor& tensor, const WeightOrder& orde
   return levels;
 }
 
+// Whether groups are whole numbers of outputs with weights in a row, as the gates of a recurrent
+// layer.
+bool scales_rows(const LowBitTensor& tensor, const WeightOrder& order) {
+  const auto group = static_cast<std::size_t>(tensor.group);
+  const std::size_t row = order.output_step;
+  return tensor.layout.before == 1 && tensor.layout.after == tensor.group && group % row == 0 &&
+         order.first % row == 0 && std::ranges::all_of(order.inputs, [&](std::int64_t at) {
+           return at < static_cast<std::int64_t>(row);
+         });
+}
+
 }  // namespace
 
 bool has_integers(const Initializer& constant, const WeightOrder& order) {
@@ -74,7 +85,8 @@ bool has_integers(const Initializer& constant, const WeightOrder& order) {
 
 bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order) {
   if (tensor.scales.size() == 1) return true;
-  if (tensor.group != 0 || tensor.scale_shape.size() != tensor.shape.size()) return false;
+  if (tensor.group != 0) return scales_rows(tensor, order);
+  if (tensor.scale_shape.size() != tensor.shape.size()) return false;
   std::size_t step = 1;
   for (std::size_t axis = tensor.shape.size(); axis-- > 0;) {
     const auto size = static_cast<std::size_t>(tensor.shape[axis]);
@@ -86,6 +98,10 @@ bool scales_outputs(const LowBitTensor& tensor, const WeightOrder& order) {
 }
 
 float output_scale(const LowBitTensor& tensor, const WeightOrder& order, std::size_t output) {
+  if (tensor.group != 0) {
+    const std::size_t at = order.first + output * order.output_step;
+    return tensor.scales[at / static_cast<std::size_t>(tensor.group)];
+  }
   const std::size_t channel = order.first / order.output_step + output;
   return tensor.scales[tensor.scales.size() == 1 ? 0 : channel % tensor.scales.size()];
 }
@@ -190,6 +206,12 @@ void ProductWeights::keep_codes(const LowBitTensor& tensor,
     sums_.assign(outputs(), 0);
     add_level_sums(words_.data(), groups_, bits_, levels_.data(), sums_);
   }
+}
+
+std::vector<float> ProductWeights::scales(float alpha) const {
+  std::vector<float> result = scales_;
+  for (float& scale : result) scale *= alpha;
+  return result;
 }
 
 std::size_t ProductWeights::bytes() const noexcept {

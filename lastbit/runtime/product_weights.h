@@ -36,6 +36,8 @@ class ProductWeights {
 
   /// Factor of an output, 1 for floats.
   float scale(std::size_t output) const noexcept { return scales_[output]; }
+  /// Those of all outputs, times `alpha`.
+  std::vector<float> scales(float alpha) const;
 
   /// The weights have integer levels, and no sum of their products with 8-bit inputs overflows.
   bool integers() const noexcept { return integers_; }

@@ -57,6 +57,26 @@ void check_finite(std::span<const Port> ports, std::span<const std::span<const f
   }
 }
 
+void check_integers(std::span<const Port> ports, std::span<const std::span<const float>> inputs) {
+  constexpr auto kMost = static_cast<float>(kLargestInteger);
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i].type == DType::kFloat) continue;
+    for (std::size_t k = 0; k < inputs[i].size(); ++k) {
+      const float value = inputs[i][k];
+      if (value >= -kMost && value <= kMost && value == std::trunc(value)) continue;
+      throw InputError(cat("[runtime] input '",
+                           ports[i].name,
+                           "' holds ",
+                           value,
+                           " at ",
+                           k,
+                           ", expected integers of magnitude ",
+                           kLargestInteger,
+                           " at most"));
+    }
+  }
+}
+
 }  // namespace
 
 class Session::Impl {
@@ -117,6 +137,7 @@ class Session::Impl {
                          .scratch = arena_.data() + planned.scratch_offset,
                          .scratch_stride = planned.scratch_stride,
                          .kernels = kernels_}};
+    planned.step->check(call.frame);
     const std::size_t units = planned.step->units();
     if (threads_ == 1 || units == 1 || planned.step->work() < kParallelWork) {
       planned.step->run(call.frame, 0, units, 0);
@@ -193,6 +214,7 @@ void Session::run(std::span<const std::span<const float>> inputs,
                          " times, one a step, got ",
                          times.size()));
   }
+  check_integers(this->inputs(), inputs);
   if (impl_->plan().activations == Activations::kInt8) check_finite(this->inputs(), inputs);
   impl_->run(inputs, outputs, times);
 }

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,7 +22,9 @@ enum class Activations : std::uint8_t {
 
 struct SessionOptions {
   std::int64_t batch = 1;  ///< Size that an unknown first dimension of the inputs takes.
-  int threads = 1;         ///< Results do not depend on it.
+  /// Sizes that unknown dimensions of the inputs take, by their names, as {"sequence", 35}.
+  std::map<std::string, std::int64_t, std::less<>> sizes = {};
+  int threads = 1;  ///< Results do not depend on it.
   Activations activations = Activations::kFloat;
   /// Instruction set: "avx512vbmi2", "avx512vnni", "avx512", "avx2", "baseline" or "scalar" (plain
   /// loops, the definition of the others, slow), as far as this processor has it. For "fastest" the
@@ -35,6 +39,9 @@ struct SessionOptions {
 struct Port {
   std::string name;
   Shape shape;
+  /// kInt64 or kInt32 for integers, which are given as floats: whole numbers of magnitude 2^24 at
+  /// most.
+  DType type = DType::kFloat;
 };
 
 /// A step of a run: an operator with what it takes along, or what makes its input ready.
@@ -74,9 +81,11 @@ class Session {
   std::span<const Port> inputs() const noexcept;
   std::span<const Port> outputs() const noexcept;
 
-  /// Runs the network. @param inputs, outputs  one float32 array a port, of the port's size.
-  /// @throws InputError if their number or a size is wrong, or for 8-bit activations if a value is
-  ///     not finite.
+  /// Runs the network. @param inputs, outputs  one float32 array a port, of the port's size, also
+  ///     for integers. An array may be input and output: outputs are written when all is computed.
+  /// @throws InputError if their number or a size is wrong, an input of integers holds what is
+  ///     none, an index picks what is not there, or for 8-bit activations if a value is not
+  ///     finite.
   void run(std::span<const std::span<const float>> inputs,
            std::span<const std::span<float>> outputs);
 

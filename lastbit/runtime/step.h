@@ -56,12 +56,18 @@ class Step {
   /// Bytes of the weights that the step keeps for itself.
   virtual std::size_t weight_bytes() const noexcept { return 0; }
 
+  /// Called before each run, by one thread. @throws InputError if values cannot be computed with.
+  virtual void check(const Frame& /*frame*/) const {}
+
   /// Computes the units [begin, end).
   virtual void run(const Frame& frame,
                    std::size_t begin,
                    std::size_t end,
                    int worker) const noexcept = 0;
 };
+
+/// Integers lie in memory as floats: those of larger magnitude are not all floats.
+inline constexpr std::int64_t kLargestInteger = std::int64_t{1} << 24U;
 
 /// An input of a node as the planner knows it.
 struct Operand {
@@ -98,6 +104,7 @@ struct StepRequest {
   const Node* node = nullptr;
   std::vector<Operand> inputs;  // those omitted at the end too, up to the operator's most
   Operand output;
+  std::vector<Operand> results;  // all outputs, for operators with several; slot -1: not wanted
   Fused fused;
   PlanBuilder* plan = nullptr;
   Preparations* preparations = nullptr;

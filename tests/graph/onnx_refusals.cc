@@ -197,6 +197,29 @@ TEST(OnnxReader, RaisesOldOpsetsWhereNothingChanged) {
   expect_refusal(with("Erf"), "node 'n' (Erf): at the model's opset 9 (older than 13)");
 }
 
+TEST(OnnxReader, MakesAxesOfOldSqueezesAnInput) {
+  const auto axes = [](pbf_writer& w) {
+    w.add_message(5, message([](pbf_writer& a) {
+                    a.add_string(1, "axes");
+                    a.add_int64(8, 0);
+                    a.add_int64(8, -1);
+                    a.add_int32(20, 7);  // integers
+                  }));
+  };
+  const Graph graph = parse(model(relu_graph([&](pbf_writer& w) {
+                                    w.add_message(1, node("u", "Unsqueeze", {"y"}, {"u"}, axes));
+                                    w.add_message(1, node("s", "Squeeze", {"u"}, {"s"}, axes));
+                                  }),
+                                  11));
+  ASSERT_EQ(graph.nodes.size(), 3U);
+  for (const std::size_t i : {1, 2}) {
+    ASSERT_EQ(graph.nodes[i].inputs.size(), 2U);
+    EXPECT_TRUE(graph.nodes[i].attributes.empty());
+    const auto& added = std::get<Tensor>(*graph.find_initializer(graph.nodes[i].inputs[1]));
+    EXPECT_EQ(added, Tensor::int64s({2}, std::vector<std::int64_t>{0, -1}));
+  }
+}
+
 TEST(OnnxReader, RefusesOpsetsItDoesNotKnow) {
   const auto graph = relu_graph([](pbf_writer&) {});
   expect_refusal(model(graph, 6), "the model has opset 6, supported are 7 to ");

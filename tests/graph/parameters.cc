@@ -66,6 +66,17 @@ TEST(ChooseCodebooks, MatchesNamesOfInitializersToo) {
               "fc1: ternary/tensor");
 }
 
+TEST(ChooseCodebooks, MatchesTheSidesOfKernels) {
+  const Graph graph = make_network("resnet50", {.input = {3, 16, 16}});
+  const std::vector<std::string> rules = {"ternary", "kernel:1x1=float", "kernel:7x?=binary"};
+  EXPECT_THAT(refusal(graph, rules), testing::HasSubstr("'kernel:7x?=binary' matches no layer"));
+  for (const Constraint& constraint : choose_codebooks(graph, std::span(rules).subspan(0, 2))) {
+    const Shape& shape = shape_of(*graph.find_initializer(constraint.use.initializer));
+    const bool narrow = shape.size() == 4 && shape[2] == 1;
+    EXPECT_EQ(constraint.set == nullptr, narrow) << constraint.use.layer;
+  }
+}
+
 TEST(ChooseCodebooks, ListsTheLayersWhereARuleMatchesNone) {
   EXPECT_EQ(refusal(make_network("lenet300", {}), {"ternary", "conv*=binary"}),
             "[codebook] 'conv*=binary' matches no layer, the layers are: fc1, fc2, fc3");
@@ -160,6 +171,29 @@ TEST(TrainableParameters, HoldANormsScaleAndBiasButNotItsStatistics) {
   for (const char* name : {"s", "b", "m", "v"}) reference::add_random(graph, name, {3}, random);
   graph.nodes = {reference::node("BatchNormalization", {"x", "s", "b", "m", "v"})};
   EXPECT_THAT(trainable(graph), ElementsAre("s [3]", "b [3]"));
+}
+
+TEST(TrainableParameters, HoldTheScaleOfWhatWasDividedByItsLength) {
+  const Graph normalized = [] {
+    Graph graph;
+    graph.inputs = {reference::value("x", {1, 2, 3, 3})};
+    graph.outputs = {reference::value("y", {1, 2, 3, 3})};
+    const std::vector<float> scale = {20.0F, 20.0F};
+    graph.initializers.emplace("scale", Tensor::floats({2, 1, 1}, scale));
+    graph.initializers.emplace("least", Tensor::scalar(1e-10F));
+    graph.initializers.emplace("factor", Tensor::scalar(0.5F));
+    graph.nodes = {
+        reference::node("Mul", {"x", "factor"}, {}, "half"),
+        reference::node("ReduceL2", {"half"}, {{"axes", std::vector<std::int64_t>{1}}}, "length"),
+        reference::node("Add", {"least", "length"}, {}, "divisor"),
+        reference::node("Div", {"half", "divisor"}, {}, "direction"),
+        reference::node("Mul", {"scale", "direction"}, {}, "y")};
+    return graph;
+  }();
+  const std::vector<Parameter> found = trainable_parameters(normalized);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].initializer, "scale");
+  EXPECT_FALSE(found[0].matrix);
 }
 
 TEST(TrainableParameters, CountASharedWeightOnce) {
