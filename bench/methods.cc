@@ -21,6 +21,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/data/digits.h"
 #include "lastbit/method/registry.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/startup.h"
 #include "lastbit/train/trainer.h"
 #include "lastbit/zoo/zoo.h"
@@ -114,8 +115,8 @@ struct Bench {
     std::vector<Constraint> constraints;
     if (method != nullptr) constraints = choose_codebooks(graph, std::vector<std::string>{set});
     Network network(graph, constraints);
-    const Batches train(data.train, network.sample_shape(), torch::kCPU);
-    const Batches test(data.test, network.sample_shape(), torch::kCPU);
+    const SampleBatches train(data.train, network.sample_shape(), torch::kCPU);
+    const SampleBatches test(data.test, network.sample_shape(), torch::kCPU);
     const TrainerOptions options{.epochs = kEpochs, .batch = kBatch, .learning_rate = 1e-3};
     Trainer trainer(network, train, test, options, method);
     std::vector<double> steps;

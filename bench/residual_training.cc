@@ -27,6 +27,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/random.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/startup.h"
 #include "lastbit/train/trainer.h"
 #include "lastbit/zoo/zoo.h"
@@ -260,8 +261,8 @@ void run(const Choice& choice) {
   configure_process(choice.threads);
   const Graph graph = make_network(choice.net, {.input = {3, 32, 32}, .center = "none", .seed = 1});
   const auto source = std::make_shared<Noise>(choice.steps * choice.batch);
-  const Batches train(source, {3, 32, 32}, device);
-  const Batches test(std::make_shared<Noise>(10), {3, 32, 32}, device);
+  const SampleBatches train(source, {3, 32, 32}, device);
+  const SampleBatches test(std::make_shared<Noise>(10), {3, 32, 32}, device);
   Network network(graph, {}, device);
   if (choice.contiguous) network.set_channels_last(false);
 

@@ -27,6 +27,7 @@
 
 #include "lastbit/data/digits.h"
 #include "lastbit/method/admm.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/startup.h"
 #include "lastbit/train/trainer.h"
 #include "lastbit/zoo/zoo.h"
@@ -72,8 +73,8 @@ double run_ours() {
   configure_process(0);
   Network network(lenet5(), {});
   const Dataset data = digits();
-  const Batches train(data.train, network.sample_shape(), torch::kCPU);
-  const Batches test(data.test, network.sample_shape(), torch::kCPU);
+  const SampleBatches train(data.train, network.sample_shape(), torch::kCPU);
+  const SampleBatches test(data.test, network.sample_shape(), torch::kCPU);
   double seconds = 0.0;
   Observer observer;
   observer.epoch = [&](const EpochReport& report) {
@@ -87,7 +88,7 @@ double run_ours() {
 // Images a second of the plain loop.
 double run_plain() {
   const Dataset data = digits();
-  const Batches all(data.train, {1, 28, 28}, torch::kCPU);
+  const SampleBatches all(data.train, {1, 28, 28}, torch::kCPU);
   std::vector<std::int64_t> indices(kSamples);
   std::iota(indices.begin(), indices.end(), 0);
   const Batch samples = all.gather(indices);
@@ -134,7 +135,7 @@ void check_equal_losses() {
     }
   }
   const Dataset data = digits();
-  const Batches all(data.train, ours.sample_shape(), torch::kCPU);
+  const SampleBatches all(data.train, ours.sample_shape(), torch::kCPU);
   std::vector<std::int64_t> indices(512);
   std::iota(indices.begin(), indices.end(), 0);
   const Batch batch = all.gather(indices);
@@ -191,7 +192,7 @@ double overhead_share(Method* method) {
   const std::vector<std::string> rules = {"ternary"};
   Network network(graph, choose_codebooks(graph, rules));
   const Dataset data = digits();
-  const Batches train(data.train, network.sample_shape(), torch::kCPU);
+  const SampleBatches train(data.train, network.sample_shape(), torch::kCPU);
   const auto optimizer =
       make_optimizer({}, network.parameters(), network.gradients(), network.matrix_size());
   std::vector<std::int64_t> indices(256);

@@ -16,6 +16,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/json_text.h"
+#include "lastbit/cli/model_inputs.h"
 #include "lastbit/cli/onnxruntime.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/session_options.h"
@@ -27,28 +28,26 @@ namespace {
 
 // Random inputs for a session, and room for its outputs.
 struct Buffers {
-  explicit Buffers(const Session& session) {
+  Buffers(const Graph& graph, const Session& session) {
     Random random(1);
-    arrays.reserve(session.inputs().size() + session.outputs().size());
-    for (const Port& port : session.inputs()) {
-      arrays.emplace_back(static_cast<std::size_t>(element_count(port.shape)));
-      for (float& x : arrays.back()) x = static_cast<float>(random.uniform());
-      inputs.emplace_back(arrays.back());
-    }
+    arrays = random_inputs(graph, session, random);
+    inputs.assign(arrays.begin(), arrays.end());
     for (const Port& port : session.outputs()) {
-      arrays.emplace_back(static_cast<std::size_t>(element_count(port.shape)));
-      outputs.emplace_back(arrays.back());
+      results.emplace_back(static_cast<std::size_t>(element_count(port.shape)));
+      outputs.emplace_back(results.back());
     }
   }
 
   std::vector<std::vector<float>> arrays;
+  std::vector<std::vector<float>> results;
   std::vector<std::span<const float>> inputs;
   std::vector<std::span<float>> outputs;
 };
 
 // The times of all steps in some runs after those that were timed as a whole.
-std::vector<std::vector<StepTime>> time_steps(Session& session, std::size_t runs) {
-  const Buffers buffers(session);
+std::vector<std::vector<StepTime>> time_steps(Session& session,
+                                              const Buffers& buffers,
+                                              std::size_t runs) {
   const std::size_t steps = session.steps().size();
   std::vector<std::vector<StepTime>> times(runs, std::vector<StepTime>(steps));
   for (std::vector<StepTime>& run : times) session.run(buffers.inputs, buffers.outputs, run);
@@ -189,12 +188,14 @@ int bench_command(int argc, char** argv) {
   CommandLine line("lastbit bench",
                    "Latency of a model in LastBit's runtime, on random inputs.\n"
                    "Example: lastbit bench compressed.onnx --threads 2");
+  line.save_given_options_alone();  // --patience needs --compare
   Options options;
   add_options(line.app(), options);
   if (!line.parse(argc, argv)) return 0;
   if (!options.trace.empty()) require_writable(options.trace);
 
   const Graph graph = read_onnx(options.model);
+  options.session = with_sizes(graph, options.session);
   std::optional<OnnxRuntimePeer> peer;  // before the session, whose threads it must not copy
   if (!options.compare.empty()) {
     peer.emplace(find_onnxruntime(options.onnxruntime), options.patience);
@@ -204,16 +205,19 @@ int bench_command(int argc, char** argv) {
   Session session(graph, options.session);
   results.load_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
-  const Buffers buffers(session);
+  const Buffers buffers(graph, session);
   const auto turn = [&](double seconds) {
     return time_runs(seconds, [&] { session.run(buffers.inputs, buffers.outputs); });
   };
   if (peer) {
-    results.comparison = peer->compare(
-        options.model,
-        options.session,
-        {.session = session, .inputs = buffers.inputs, .outputs = buffers.outputs, .turn = turn},
-        options.seconds);
+    results.comparison = peer->compare(options.model,
+                                       options.session,
+                                       {.graph = graph,
+                                        .session = session,
+                                        .inputs = buffers.inputs,
+                                        .outputs = buffers.outputs,
+                                        .turn = turn},
+                                       options.seconds);
     results.times = results.comparison->ours;
   } else {
     results.times = turn(options.seconds);
@@ -221,7 +225,7 @@ int bench_command(int argc, char** argv) {
   if (options.operators || !options.trace.empty()) {
     constexpr std::size_t kRuns = 50;
     constexpr std::size_t kTracedRuns = 5;
-    std::vector<std::vector<StepTime>> runs = time_steps(session, kRuns);
+    std::vector<std::vector<StepTime>> runs = time_steps(session, buffers, kRuns);
     results.steps = profile_of(session, runs);
     runs.resize(kTracedRuns);
     if (!options.trace.empty()) write_file(options.trace, chrome_trace(session.steps(), runs));

@@ -1,11 +1,14 @@
 #include "lastbit/cli/bench_compare.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +17,9 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/cli/bench_timing.h"
+#include "lastbit/cli/model_inputs.h"
 #include "lastbit/cli/onnxruntime.h"
+#include "lastbit/runtime/suppression.h"
 
 namespace lastbit {
 namespace {
@@ -31,6 +36,23 @@ std::vector<Number> numbers(const std::string& bytes) {
   std::vector<Number> result(bytes.size() / sizeof(Number));
   std::memcpy(result.data(), bytes.data(), result.size() * sizeof(Number));
   return result;
+}
+
+nlohmann::json describe(std::span<const Port> ports) {
+  nlohmann::json result = nlohmann::json::array();
+  for (const Port& port : ports) {
+    result.push_back(
+        {{"name", port.name}, {"shape", port.shape}, {"type", static_cast<int>(port.type)}});
+  }
+  return result;
+}
+
+std::vector<Port> ports_of(const nlohmann::json& list) {
+  std::vector<Port> ports;
+  for (const auto& port : list) {
+    ports.push_back({port["name"], port["shape"], static_cast<DType>(port["type"].get<int>())});
+  }
+  return ports;
 }
 
 // The helper's side: loads a model, gives its outputs, runs it for a turn.
@@ -50,30 +72,35 @@ class Server {
  private:
   Message load(const Message& message) {
     const nlohmann::json& head = message.head;
-    std::vector<Port> inputs;
-    for (const auto& input : head["inputs"]) inputs.push_back({input["name"], input["shape"]});
-    outputs_ = head["outputs"].size();
+    const std::vector<Port> inputs = ports_of(head["inputs"]);
+    const std::vector<Port> outputs = ports_of(head["outputs"]);
+    outputs_ = outputs.size();
     const auto before = std::chrono::steady_clock::now();
     model_ = std::make_unique<OnnxRuntime>(head["library"].get<std::string>(),
                                            head["model"].get<std::string>(),
                                            head["threads"].get<int>(),
                                            inputs,
-                                           head["outputs"].get<std::vector<std::string>>());
+                                           outputs);
     const std::chrono::duration<double, std::milli> time =
         std::chrono::steady_clock::now() - before;
-    const char* from = message.bytes.data();
+    const std::vector<float> values = numbers<float>(message.bytes);
+    std::span<const float> rest = values;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const std::span<float> input = model_->input(i);
-      std::memcpy(input.data(), from, input.size_bytes());
-      from += input.size_bytes();
+      const auto count = static_cast<std::size_t>(element_count(inputs[i].shape));
+      model_->set_input(i, rest.first(count));
+      rest = rest.subspan(count);
     }
     return {.head = {{"version", model_->version()}, {"load_ms", time.count()}}};
   }
 
   Message outputs() {
     model_->run();
-    Message reply;
-    for (std::size_t i = 0; i < outputs_; ++i) append(reply.bytes, model_->output(i));
+    Message reply = {.head = {{"counts", nlohmann::json::array()}}};
+    for (std::size_t i = 0; i < outputs_; ++i) {
+      const std::vector<float> values = model_->output(i);
+      append<float>(reply.bytes, values);
+      reply.head["counts"].push_back(values.size());
+    }
     return reply;
   }
 
@@ -90,34 +117,59 @@ Message load_message(const std::filesystem::path& library,
                   {"library", library.string()},
                   {"model", model.string()},
                   {"threads", threads},
-                  {"inputs", nlohmann::json::array()},
-                  {"outputs", nlohmann::json::array()}};
-  for (const Port& port : ours.session.inputs()) {
-    message.head["inputs"].push_back({{"name", port.name}, {"shape", port.shape}});
-  }
-  for (const Port& port : ours.session.outputs()) message.head["outputs"].push_back(port.name);
+                  {"inputs", describe(ours.session.inputs())},
+                  {"outputs", describe(ours.session.outputs())}};
   for (const std::span<const float> input : ours.inputs) append(message.bytes, input);
   return message;
 }
 
-void compare_outputs(std::span<const std::span<float>> ours,
-                     const std::vector<float>& theirs,
+void compare_numbers(std::span<const float> ours,
+                     std::span<const float> theirs,
                      Comparison& result) {
-  std::size_t count = 0;
-  for (const std::span<float> output : ours) count += output.size();
-  if (theirs.size() != count) {
-    throw WorkError(cat("[onnxruntime] gives ", theirs.size(), " values, expected ", count));
+  if (theirs.size() != ours.size()) {
+    throw WorkError(cat("[onnxruntime] gives ", theirs.size(), " values, expected ", ours.size()));
   }
-  auto other = theirs.begin();
-  for (const std::span<float> output : ours) {
-    for (const float value : output) {
-      double difference = std::abs(static_cast<double>(value) - *other);
-      if (!std::isfinite(difference)) difference = std::numeric_limits<double>::infinity();
-      result.largest_difference = std::max(result.largest_difference, difference);
-      result.largest_output =
-          std::max(result.largest_output, std::abs(static_cast<double>(*other)));
-      ++other;
-    }
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    double difference = std::abs(static_cast<double>(ours[i]) - theirs[i]);
+    if (!std::isfinite(difference)) difference = std::numeric_limits<double>::infinity();
+    result.largest_difference = std::max(result.largest_difference, difference);
+    result.largest_output =
+        std::max(result.largest_output, std::abs(static_cast<double>(theirs[i])));
+  }
+}
+
+using Selections = std::set<std::array<float, 3>>;
+
+Selections rows_of(std::span<const float> values) {
+  Selections rows;
+  for (std::size_t i = 0; i + 2 < values.size(); i += 3) {
+    rows.insert({values[i], values[i + 1], values[i + 2]});
+  }
+  return rows;
+}
+
+void compare_selections(std::span<const float> ours,
+                        std::span<const float> theirs,
+                        Comparison& result) {
+  const Selections mine = rows_of(ours.first(3 * selected_rows(ours)));
+  const Selections others = rows_of(theirs);
+  std::vector<Selections::value_type> alone;
+  std::ranges::set_symmetric_difference(mine, others, std::back_inserter(alone));
+  result.selections += others.size();
+  result.other_selections += alone.size();
+}
+
+void compare_outputs(const OnnxRuntimePeer::Ours& ours,
+                     const Message& outputs,
+                     Comparison& result) {
+  const std::vector<float> values = numbers<float>(outputs.bytes);
+  std::span<const float> rest = values;
+  for (std::size_t i = 0; i < ours.outputs.size(); ++i) {
+    const auto theirs = rest.first(outputs.head["counts"][i].get<std::size_t>());
+    rest = rest.subspan(theirs.size());
+    const bool selection = is_selection(ours.graph, ours.session.outputs()[i].name);
+    const auto compare = selection ? compare_selections : compare_numbers;
+    compare(ours.outputs[i], theirs, result);
   }
 }
 
@@ -154,7 +206,7 @@ Comparison OnnxRuntimePeer::compare(const std::filesystem::path& model,
     std::sort(values->begin(), values->end());
   }
   const Message outputs = process_.ask({.head = {{"task", "outputs"}}}, patience_);
-  compare_outputs(ours.outputs, numbers<float>(outputs.bytes), result);
+  compare_outputs(ours, outputs, result);
   return result;
 }
 
@@ -163,7 +215,7 @@ std::string comparison_text(const Comparison& comparison) {
       "ONNX Runtime {}: median {:.4f} ms, p95 {:.4f} ms, {} runs; loaded in {:.1f} ms\n"
       "LastBit is {:.2f} times as fast ({:.2f} to {:.2f} in {} rounds); outputs differ by {:.1e} "
       "at "
-      "most, the largest is {:.3g}\n",
+      "most, the largest is {:.3g}{}\n",
       comparison.version,
       quantile(comparison.theirs, 0.5),
       quantile(comparison.theirs, 0.95),
@@ -174,7 +226,13 @@ std::string comparison_text(const Comparison& comparison) {
       comparison.ratios.back(),
       comparison.ratios.size(),
       comparison.largest_difference,
-      comparison.largest_output);
+      comparison.largest_output,
+      comparison.selections == 0 ? ""
+                                 : cat("; of ",
+                                       comparison.selections,
+                                       " selected boxes ",
+                                       comparison.other_selections,
+                                       " differ"));
 }
 
 nlohmann::ordered_json comparison_json(const Comparison& comparison) {
@@ -190,7 +248,9 @@ nlohmann::ordered_json comparison_json(const Comparison& comparison) {
           {"ratio_min", comparison.ratios.front()},
           {"ratio_max", comparison.ratios.back()},
           {"max_difference", comparison.largest_difference},
-          {"max_output", comparison.largest_output}};
+          {"max_output", comparison.largest_output},
+          {"selections", comparison.selections},
+          {"other_selections", comparison.other_selections}};
 }
 
 }  // namespace lastbit

@@ -24,6 +24,9 @@ struct Comparison {
   std::vector<double> ratios;       ///< Of each round: their median over ours; sorted.
   double largest_difference = 0.0;  ///< Between outputs; infinite where one is not finite.
   double largest_output = 0.0;      ///< Of the other, by absolute value.
+  /// Rows of the outputs of NonMaxSuppression, which the two above leave out.
+  std::size_t selections = 0;
+  std::size_t other_selections = 0;  ///< That one of the two has alone.
 };
 
 /// ONNX Runtime in a process of its own.
@@ -35,6 +38,7 @@ class OnnxRuntimePeer {
 
   /// What `compare` needs to know of LastBit.
   struct Ours {
+    const Graph& graph;
     const Session& session;
     std::span<const std::span<const float>> inputs;
     std::span<const std::span<float>> outputs;  ///< Holds the results after `turn`.

@@ -15,19 +15,25 @@
 namespace lastbit {
 namespace {
 
+Table new_table() { return Table({"data set", "where", "train", "test", "shape", "classes"}); }
+
+void add_row(Table& table, const DataChoice& choice) {
+  const Dataset data = open(choice);
+  table.add({data.name,
+             data.folder.empty() ? "generated" : data.folder.string(),
+             cat(data.train->size()),
+             cat(data.test->size()),
+             cat("[", join(data.train->sample_shape()), "]"),
+             cat(data.train->classes())});
+}
+
 void print_list(const DataChoice& choice) {
-  Table table({"data set", "where", "train", "test", "shape", "classes"});
+  Table table = new_table();
   for (const DatasetInfo& info : known_datasets()) {
     try {
       DataChoice one = choice;
       one.name = info.name;
-      const Dataset data = open(one);
-      table.add({data.name,
-                 data.folder.empty() ? "generated" : data.folder.string(),
-                 cat(data.train->size()),
-                 cat(data.test->size()),
-                 cat("[", join(data.train->sample_shape()), "]"),
-                 cat(data.train->classes())});
+      add_row(table, one);
     } catch (const FormatError& error) {
       table.add({std::string(info.name), error.what(), "-", "-", "-", "-"});
     } catch (const InputError&) {
@@ -36,7 +42,23 @@ void print_list(const DataChoice& choice) {
   }
   std::cout << table.text()
             << "Missing ones: 'lastbit data fetch NAME'. Or give --data a folder or .npz "
-            << "file of your own.\n";
+            << "file of your own, or words:PATH or characters:PATH for a text.\n";
+}
+
+void show_text(const DataChoice& choice) {
+  const TextSet text = open_text(choice.name, {.data_dir = choice.folder});
+  const std::string units(to_string(text.vocabulary.units()));
+  Table table({"part", units, "not in the vocabulary"});
+  const auto add = [&](const std::string& name, const TextPart& part) {
+    table.add({name, cat(part.ids.size()), cat(part.unknown)});
+  };
+  add("train", text.train);
+  if (text.valid) add("valid", *text.valid);
+  add("test", text.test);
+  std::cout << text.name << ": "
+            << (text.folder.empty() ? std::string("generated") : text.folder.string())
+            << ", a vocabulary of " << text.vocabulary.size() << "\n"
+            << table.text();
 }
 
 void fetch(const std::string& name, FetchOptions options) {
@@ -59,15 +81,17 @@ void fetch(const std::string& name, FetchOptions options) {
 
 int data_command(int argc, char** argv) {
   CommandLine line("lastbit data",
-                   "Lists the data sets, or downloads one.\n"
+                   "Lists the data sets, shows one, or downloads one.\n"
                    "Example: lastbit data fetch mnist");
   DataChoice choice;
   FetchOptions options;
   std::vector<std::string> words;
   std::string folder;
   line.app()
-      .add_option("action", words, "Nothing or 'list' to list; 'fetch NAME' to download")
-      ->type_name("[list | fetch NAME]");
+      .add_option("action",
+                  words,
+                  "Nothing or 'list' to list; 'show NAME' for one; 'fetch NAME' to download")
+      ->type_name("[list | show NAME | fetch NAME]");
   line.app()
       .add_option("--data-dir", folder, "Folder of data sets (default ./data)")
       ->type_name("DIR");
@@ -87,11 +111,24 @@ int data_command(int argc, char** argv) {
     print_list(choice);
     return 0;
   }
+  if (words[0] == "show" && words.size() == 2) {
+    choice.folder = folder;
+    choice.name = words[1];
+    if (is_text_name(choice.name)) {
+      show_text(choice);
+      return 0;
+    }
+    Table table = new_table();
+    add_row(table, choice);
+    std::cout << table.text();
+    return 0;
+  }
   if (words[0] != "fetch" || words.size() != 2) {
-    throw InputError(cat("[data] '",
-                         join(words, " "),
-                         "' is not understood, expected 'list' or 'fetch NAME' with one of: ",
-                         join(fetchable_datasets())));
+    throw InputError(
+        cat("[data] '",
+            join(words, " "),
+            "' is not understood, expected 'list', 'show NAME', or 'fetch NAME' with one of: ",
+            join(fetchable_datasets())));
   }
   if (!folder.empty()) options.folder = folder;
   fetch(words[1], options);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 
 namespace lastbit {
@@ -22,13 +23,15 @@ CLI::Option* add_data_options(CLI::App& app, DataChoice& choice) {
                   choice.name,
                   cat("Data set: ",
                       join(names),
-                      ", imagefolder:PATH, or a folder or .npz file of your own"))
+                      ", imagefolder:PATH, voc:PATH (images with boxes), words:PATH, "
+                      "characters:PATH, or a folder or .npz file of your own"))
       ->type_name("NAME");
 }
 
 void add_part_option(CLI::App& app, DataChoice& choice) {
-  app.add_option("--part", choice.part, "Which part of the data set: test or train")
-      ->check(CLI::IsMember({"test", "train"}))
+  app.add_option(
+         "--part", choice.part, "Which part of the data set: test or train; of texts, valid")
+      ->check(CLI::IsMember({"test", "valid", "train"}))
       ->type_name("PART");
 }
 
@@ -38,24 +41,54 @@ Dataset open(const DataChoice& choice) {
 }
 
 std::shared_ptr<const DatasetSource> open_part(const DataChoice& choice) {
+  if (choice.part == "valid") {
+    throw InputError(cat(
+        "[data] ", choice.name, " has no part 'valid', which texts have, expected test or train"));
+  }
   const Dataset dataset = open(choice);
   return choice.part == "train" ? dataset.train : dataset.test;
 }
 
-std::vector<std::string> report_skipped(std::initializer_list<const DatasetSource*> sources) {
-  constexpr std::size_t kNamed = 10;
+TextPart open_text_part(const DataChoice& choice, const Vocabulary& vocabulary) {
+  TextSet text = open_text(
+      choice.name, {.data_dir = choice.folder, .threads = 0, .strict = choice.strict}, &vocabulary);
+  TextPart part = choice.part == "test" ? std::move(text.test) : std::move(text.train);
+  if (choice.part == "valid") part = text.valid ? *std::move(text.valid) : TextPart{};
+  if (!part.ids.empty()) return part;
+  throw InputError(
+      cat("[data] ", choice.name, " has no part '", choice.part, "' in ", text.folder.string()));
+}
+
+std::string unknown_text(const TextPart& part, TextUnits units) {
+  if (part.unknown == 0) return "";
+  return cat(
+      part.unknown, " of ", part.ids.size(), " ", to_string(units), " are not in the vocabulary");
+}
+
+std::vector<std::string> report_skipped(std::initializer_list<std::vector<std::string>> parts) {
   std::vector<std::string> all;
-  for (const DatasetSource* source : sources) {
-    for (std::string& reason : source->skipped()) all.push_back(std::move(reason));
+  for (const std::vector<std::string>& part : parts) {
+    all.insert(all.end(), part.begin(), part.end());
   }
-  if (all.empty()) return all;
-  std::cerr << "data: skipped " << all.size() << " damaged "
-            << (all.size() == 1 ? "image" : "images") << "\n";
-  for (std::size_t i = 0; i < std::min(all.size(), kNamed); ++i) {
-    std::cerr << "  " << all[i] << "\n";
-  }
-  if (all.size() > kNamed) std::cerr << "  and " << all.size() - kNamed << " more\n";
+  report_sentences("skipped", "damaged image", all);
   return all;
+}
+
+void report_sentences(std::string_view done,
+                      std::string_view what,
+                      const std::vector<std::string>& sentences) {
+  constexpr std::size_t kNamed = 10;
+  if (sentences.empty()) return;
+  const std::size_t count = sentences.size();
+  std::cerr << "data: " << done << " " << count << " " << what
+            << (count == 1            ? ""
+                : what.ends_with('x') ? "es"
+                                      : "s")
+            << "\n";
+  for (std::size_t i = 0; i < std::min(count, kNamed); ++i) {
+    std::cerr << "  " << sentences[i] << "\n";
+  }
+  if (count > kNamed) std::cerr << "  and " << count - kNamed << " more\n";
 }
 
 }  // namespace lastbit

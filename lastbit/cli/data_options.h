@@ -3,11 +3,13 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "lastbit/data/dataset.h"
+#include "lastbit/data/text.h"
 
 namespace lastbit {
 
@@ -25,10 +27,24 @@ CLI::Option* add_data_options(CLI::App& app, DataChoice& choice);
 void add_part_option(CLI::App& app, DataChoice& choice);
 
 Dataset open(const DataChoice& choice);
+/// @throws InputError for the part "valid", which texts alone have.
 std::shared_ptr<const DatasetSource> open_part(const DataChoice& choice);
 
+/// The part of a text that is chosen, in the vocabulary of a model.
+/// @throws InputError as `open_text`, or if the text has no such part.
+TextPart open_text_part(const DataChoice& choice, const Vocabulary& vocabulary);
+/// "3 of 82430 words are not in the vocabulary", or nothing where all are.
+std::string unknown_text(const TextPart& part, TextUnits units);
+
 /// Says on stderr how many damaged samples were left out or replaced, and names the first of them.
-/// For the end of a command. @return what is wrong with each.
-std::vector<std::string> report_skipped(std::initializer_list<const DatasetSource*> sources);
+/// For the end of a command.
+/// @param parts  what each part of the data says of it. @return all of them.
+std::vector<std::string> report_skipped(std::initializer_list<std::vector<std::string>> parts);
+/// Says on stderr how many images or boxes were changed or left out, and why the first of them
+/// were.
+/// @param done, what  "skipped", "damaged image".
+void report_sentences(std::string_view done,
+                      std::string_view what,
+                      const std::vector<std::string>& sentences);
 
 }  // namespace lastbit

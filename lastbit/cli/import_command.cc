@@ -96,10 +96,21 @@ bool has_shortcuts(const Graph& graph,
 }
 
 // @param report  gets what was done.
+void refuse_language_model(std::string_view network) {
+  const auto row = std::ranges::find(architectures(), network, &Architecture::name);
+  if (row == architectures().end() || row->kind != NetworkKind::kLanguage) return;
+  throw InputError(
+      cat("[import] ",
+          network,
+          ": weights of language models are not imported, since other programs have the "
+          "gates of LSTM and GRU in another order; expected another network"));
+}
+
 Graph make_filled(const Import& choice,
                   ZooOptions options,
                   std::vector<StateTensor> state,
                   std::string& report) {
+  refuse_language_model(choice.network);
   std::vector<NameMap> maps;
   for (const std::string& map : choice.maps) maps.push_back(parse_name_map(map));
   const Normalization normalization = normalization_of(choice, state);

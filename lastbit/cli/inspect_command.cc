@@ -1,6 +1,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "lastbit/cli/command_line.h"
 #include "lastbit/cli/commands.h"
 #include "lastbit/cli/json_text.h"
+#include "lastbit/cli/language_model.h"
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/table.h"
@@ -87,10 +89,16 @@ std::string shares_text(const std::vector<double>& shares) {
   return shares.size() > 9 ? cat(shares.size(), " levels") : join(parts, "/");
 }
 
-// For one sample. None if shapes cannot be inferred; the file can be inspected all the same.
+// For one sample, or one token. None if shapes cannot be inferred; the file can be inspected all
+// the same.
 std::optional<double> products_of(const Graph& graph) {
+  // Those of a language model, which are open.
+  std::map<std::string, std::int64_t, std::less<>> sizes;
+  for (const char* const symbol : {"steps", "batch"}) {
+    if (is_language_model(graph)) sizes.emplace(symbol, 1);
+  }
   try {
-    return product_count(graph, infer_shapes(graph, 1));
+    return product_count(graph, infer_shapes(graph, 1, sizes));
   } catch (const InputError&) {
     return std::nullopt;
   }
@@ -172,7 +180,9 @@ int inspect_command(int argc, char** argv) {
              float_bytes / file,
              8.0 * file / std::max<double>(1.0, static_cast<double>(weights)))
       << fmt::format("{} of the parameters are trained; ", trained)
-      << (products ? fmt::format("{:.0f} multiply-adds a sample\n", *products)
+      << (products ? fmt::format("{:.0f} multiply-adds a {}\n",
+                                 *products,
+                                 is_language_model(graph) ? "token" : "sample")
                    : "multiply-adds are not known: the shapes cannot be inferred\n")
       << fmt::format("constants {} bytes, all else {} bytes\n",
                      stored,

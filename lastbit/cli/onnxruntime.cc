@@ -31,7 +31,18 @@ enum Place : std::size_t {
   kCreateCpuMemoryInfo = 69,
 };
 constexpr std::uint32_t kInterface = 16;  // has all of these
-constexpr int kFloat = 1;
+
+std::size_t size_of(DType type) noexcept {
+  return type == DType::kInt64 ? sizeof(std::int64_t) : sizeof(float);
+}
+
+template <typename Number>
+std::vector<float> floats_of(const Number* data, std::size_t count) {
+  std::vector<float> values(count);
+  std::transform(
+      data, data + count, values.begin(), [](Number x) { return static_cast<float>(x); });
+  return values;
+}
 
 struct Base {
   const void* const* (*get_api)(std::uint32_t version);
@@ -111,7 +122,8 @@ OnnxRuntime::OnnxRuntime(const fs::path& library,
                          const fs::path& model,
                          int threads,
                          const std::vector<Port>& inputs,
-                         const std::vector<std::string>& outputs) {
+                         const std::vector<Port>& outputs)
+    : ports_(inputs) {
   void* handle = dlopen(fs::absolute(library).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) throw WorkError(cat("[onnxruntime] ", dlerror()));
   const auto base = reinterpret_cast<const Base* (*)()>(dlsym(handle, "OrtGetApiBase"));
@@ -142,22 +154,35 @@ OnnxRuntime::OnnxRuntime(const fs::path& library,
   invoke(kCreateSession, environment, model.c_str(), options, &session_);
   invoke(kCreateCpuMemoryInfo, kArena, kDefault, &memory);
   for (const Port& port : inputs) {
-    inputs_.emplace_back(static_cast<std::size_t>(element_count(port.shape)));
-    names_.push_back(port.name);
+    inputs_.emplace_back(static_cast<std::size_t>(element_count(port.shape)) * size_of(port.type));
     void* tensor = nullptr;
     invoke(kCreateTensorWithData,
            memory,
            inputs_.back().data(),
-           inputs_.back().size() * sizeof(float),
+           inputs_.back().size(),
            port.shape.data(),
            port.shape.size(),
-           kFloat,
+           static_cast<int>(port.type),  // as ONNX numbers them
            &tensor);
     input_tensors_.push_back(tensor);
   }
-  names_.insert(names_.end(), outputs.begin(), outputs.end());
-  for (const std::string& name : names_) name_pointers_.push_back(name.c_str());
+  ports_.insert(ports_.end(), outputs.begin(), outputs.end());
+  for (const Port& port : ports_) names_.push_back(port.name.c_str());
   output_tensors_.resize(outputs.size());
+}
+
+void OnnxRuntime::set_input(std::size_t i, std::span<const float> values) {
+  std::byte* to = inputs_[i].data();
+  switch (ports_[i].type) {
+    case DType::kInt64:
+      std::ranges::copy(values, reinterpret_cast<std::int64_t*>(to));
+      break;
+    case DType::kInt32:
+      std::ranges::copy(values, reinterpret_cast<std::int32_t*>(to));
+      break;
+    default:
+      std::ranges::copy(values, reinterpret_cast<float*>(to));
+  }
 }
 
 void OnnxRuntime::run() {
@@ -165,15 +190,15 @@ void OnnxRuntime::run() {
   invoke(kRun,
          session_,
          kNoOptions,
-         name_pointers_.data(),
+         names_.data(),
          input_tensors_.data(),
          input_tensors_.size(),
-         name_pointers_.data() + input_tensors_.size(),
+         names_.data() + input_tensors_.size(),
          output_tensors_.size(),
          output_tensors_.data());
 }
 
-std::span<const float> OnnxRuntime::output(std::size_t i) const {
+std::vector<float> OnnxRuntime::output(std::size_t i) const {
   void* data = nullptr;
   void* info = nullptr;
   std::size_t count = 0;
@@ -181,15 +206,24 @@ std::span<const float> OnnxRuntime::output(std::size_t i) const {
   invoke(kGetTensorTypeAndShape, output_tensors_[i], &info);
   invoke(kGetTensorElementType, info, &type);
   invoke(kGetTensorElementCount, info, &count);
-  if (type != kFloat) {
+  const Port& port = ports_[input_tensors_.size() + i];
+  if (type != static_cast<int>(port.type)) {
     throw WorkError(cat("[onnxruntime] output '",
-                        names_[input_tensors_.size() + i],
+                        port.name,
                         "' has elements of type ",
                         type,
-                        ", expected float32"));
+                        ", expected ",
+                        to_string(port.type)));
   }
   invoke(kGetTensorData, output_tensors_[i], &data);
-  return {static_cast<const float*>(data), count};
+  switch (port.type) {
+    case DType::kInt64:
+      return floats_of(static_cast<const std::int64_t*>(data), count);
+    case DType::kInt32:
+      return floats_of(static_cast<const std::int32_t*>(data), count);
+    default:
+      return floats_of(static_cast<const float*>(data), count);
+  }
 }
 
 }  // namespace lastbit

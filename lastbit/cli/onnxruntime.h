@@ -21,27 +21,29 @@ namespace lastbit {
 std::filesystem::path find_onnxruntime(const std::filesystem::path& given);
 
 /// A model in ONNX Runtime, through the C interface of its shared library, which is loaded when an
-/// object is made. Inputs and outputs are float32. What it makes lives as long as the process.
+/// object is made. Inputs and outputs are float32, int64 or int32. What it makes lives as long as
+/// the process.
 class OnnxRuntime {
  public:
   /// @param threads  of a single operator (intra-op); operators run one after another.
-  /// @param outputs  names.
+  /// @param outputs  their shapes are not looked at.
   /// @throws WorkError for a library that is none of ONNX Runtime, or with ONNX Runtime's reason.
   OnnxRuntime(const std::filesystem::path& library,
               const std::filesystem::path& model,
               int threads,
               const std::vector<Port>& inputs,
-              const std::vector<std::string>& outputs);
+              const std::vector<Port>& outputs);
   OnnxRuntime(const OnnxRuntime&) = delete;
   OnnxRuntime& operator=(const OnnxRuntime&) = delete;
 
   /// As "1.23.0".
   const std::string& version() const noexcept { return version_; }
-  std::span<float> input(std::size_t i) { return inputs_[i]; }
+  /// Sets input `i`. @param values  whole numbers for integers.
+  void set_input(std::size_t i, std::span<const float> values);
   /// ONNX Runtime makes room for the outputs in the first run, which all others use again.
   void run();
-  /// Of the last run.
-  std::span<const float> output(std::size_t i) const;
+  /// Of the last run. @throws WorkError for values of another type than the port's.
+  std::vector<float> output(std::size_t i) const;
 
  private:
   template <typename... Arguments>
@@ -50,9 +52,9 @@ class OnnxRuntime {
   std::string version_;
   const void* const* api_ = nullptr;
   void* session_ = nullptr;
-  std::vector<std::vector<float>> inputs_;
-  std::vector<std::string> names_;  // of the inputs, then of the outputs
-  std::vector<const char*> name_pointers_;
+  std::vector<Port> ports_;                     // the inputs, then the outputs
+  std::vector<std::vector<std::byte>> inputs_;  // of the inputs
+  std::vector<const char*> names_;              // of the ports
   std::vector<const void*> input_tensors_;
   std::vector<void*> output_tensors_;
 };

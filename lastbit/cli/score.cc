@@ -11,14 +11,6 @@
 namespace lastbit {
 namespace {
 
-// -log softmax(row)[label], in double and without overflow.
-double cross_entropy(const float* row, std::int64_t count, std::int64_t label) {
-  const double top = row[largest(row, count)];
-  double sum = 0.0;
-  for (std::int64_t c = 0; c < count; ++c) sum += std::exp(row[c] - top);
-  return std::log(sum) + top - row[label];
-}
-
 void require_classifier(const Session& session, const DatasetSource& data, std::int64_t batch) {
   if (session.inputs().size() != 1 || session.outputs().empty()) {
     throw InputError(cat("[model] ",
@@ -54,6 +46,13 @@ void require_classifier(const Session& session, const DatasetSource& data, std::
 
 std::int64_t largest(const float* row, std::int64_t count) noexcept {
   return std::max_element(row, row + count) - row;
+}
+
+double cross_entropy(const float* row, std::int64_t count, std::int64_t label) {
+  const double top = row[largest(row, count)];
+  double sum = 0.0;
+  for (std::int64_t c = 0; c < count; ++c) sum += std::exp(row[c] - top);
+  return std::log(sum) + top - row[label];
 }
 
 RuntimeScore score(const Graph& graph,

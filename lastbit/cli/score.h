@@ -26,6 +26,9 @@ struct RuntimeScore {
 /// Index of the largest of `row`; the first of equals.
 std::int64_t largest(const float* row, std::int64_t count) noexcept;
 
+/// -log softmax(row)[label], in double and without overflow.
+double cross_entropy(const float* row, std::int64_t count, std::int64_t label);
+
 /// Runs a model with one input and an output [batch, classes] over the samples, or the first `most`
 /// of them.
 ///

@@ -5,7 +5,7 @@
 
 namespace lastbit {
 
-/// Adds what commands that run a model know: --activations and --kernels.
+/// Adds what commands that run a model know: --activations, --kernels and --size.
 /// @param options  is filled in; kept by reference.
 void add_session_options(CLI::App& app, SessionOptions& options);
 

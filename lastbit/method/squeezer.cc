@@ -137,6 +137,15 @@ Squeezer::Squeezer(std::vector<LowBitParameter> parameters,
                            value.dim(),
                            " dimensions"));
     }
+    if (parameter.set->by_gate()) {
+      throw InputError(
+          cat("[squeezer] parameter '",
+              parameter.name,
+              "' has set ",
+              parameter.set->name(),
+              ", expected one that is not by gate: which rows are a gate's is known of "
+              "the layers of a model file alone"));
+    }
     groups_.push_back(group_of(parameter, optimizer_));
     values.push_back(value);
     layers.push_back({.name = parameter.name,

@@ -42,7 +42,7 @@ std::span<const std::int64_t> BatchStream::indices_at(std::size_t begin) const n
 
 LoadedBatch BatchStream::load(std::size_t begin) const {
   const std::span<const std::int64_t> indices = indices_at(begin);
-  return indices.empty() ? LoadedBatch{} : batches_.load(indices);
+  return indices.empty() ? LoadedBatch{} : batches_.load(indices, options_.augmentation);
 }
 
 void BatchStream::load_ahead(const std::stop_token& stop) {

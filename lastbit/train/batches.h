@@ -1,23 +1,25 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <torch/types.h>
 
-#include "lastbit/data/dataset.h"
-#include "lastbit/graph/tensor.h"
 #include "lastbit/train/augment.h"
 
 namespace lastbit {
 
-/// Samples and their labels, ready for a network.
+/// Samples and their labels, ready for a network; both are undefined in an empty batch.
 struct Batch {
-  torch::Tensor input;   // (batch, sample shape...) float32
-  torch::Tensor labels;  // (batch) int64
+  torch::Tensor input;  // (batch, sample shape...) float32, or int64 for words
+  torch::Tensor
+      labels;  // (batch, ...): what the task compares outputs with; classes as (batch) int64
+
+  std::int64_t samples() const { return labels.defined() ? labels.size(0) : 0; }
 };
 
 /// A batch on its way: what can be done ahead of time, on another thread, is done.
@@ -25,70 +27,46 @@ struct LoadedBatch {
   std::vector<std::int64_t> indices;
   torch::Tensor
       input;  // (batch, the data's sample shape...); undefined if the samples are on the device
-  torch::Tensor labels;  // (batch) int64, on the host
+  torch::Tensor labels;  // (batch, ...), on the host
 };
 
-/// Where the bytes of a set lie that holds its samples so.
-enum class Placement {
-  kWhereItPays,  ///< On a GPU, if they are not too many.
-  kHost,
-  kDevice,
-};
-
-/// A data set's samples in the shape that a network takes, on its device. On a GPU, a set that is
-/// held as bytes and small enough lies there as a whole.
+/// Samples of one part of a data set as batches for a network. Any number of threads may load.
 class Batches {
  public:
-  /// @param sample_shape  what the network takes. Equal to the data's shape after augmentation, or,
-  ///     where a shape is all in one dimension but for ones, as [784] or [1, 784, 1], of as many
-  ///     elements.
-  /// @param augmentation  what `ready` does if asked to, for training. Where it cuts, samples that
-  ///     are not augmented lose their margins, so batches for testing take it too.
-  /// @param fill  (channels): the colour of padding; undefined is 0.
-  /// @throws InputError naming both shapes if they do not fit.
-  Batches(std::shared_ptr<const DatasetSource> source,
-          Shape sample_shape,
-          torch::Device device,
-          const Augmentation& augmentation = {},
-          const torch::Tensor& fill = {},
-          Placement placement = Placement::kWhereItPays);
+  virtual ~Batches() = default;
 
-  std::int64_t size() const noexcept { return source_->size(); }
-  const DatasetSource& source() const noexcept { return *source_; }
-  /// Without augmentation.
-  Batch gather(std::span<const std::int64_t> indices) const { return ready(load(indices), {}); }
+  /// Samples in all.
+  virtual std::int64_t size() const noexcept = 0;
+  /// Labels that there are.
+  virtual std::int64_t classes() const noexcept = 0;
+  /// Samples that are tested at a time.
+  virtual std::int64_t tested_together() const noexcept = 0;
+  /// What is counted while a run goes on, and how many of them a sample is.
+  struct Unit {
+    std::string_view name = "images";
+    std::int64_t each = 1;
+  };
+  virtual Unit unit() const noexcept { return {}; }
 
+  /// The order in which epoch `epoch` takes the samples: a pure function of its arguments.
+  virtual std::vector<std::int64_t> order(std::uint64_t seed, std::int64_t epoch) const;
   /// The part of the work that any thread may do.
-  LoadedBatch load(std::span<const std::int64_t> indices) const;
-  /// The rest, on the network's device. @param seed  none: without augmentation.
-  Batch ready(const LoadedBatch& loaded, const std::optional<AugmentationSeed>& seed) const;
+  /// @param seed  of what is changed at random for training; none: nothing is.
+  virtual LoadedBatch load(std::span<const std::int64_t> indices,
+                           const std::optional<AugmentationSeed>& seed) const = 0;
+  /// The rest, on the network's device. @param seed  that `load` had.
+  virtual Batch ready(const LoadedBatch& loaded,
+                      const std::optional<AugmentationSeed>& seed) const = 0;
   /// Whether `load` takes long enough to be worth a thread of its own.
-  bool load_is_slow() const noexcept;
+  virtual bool load_is_slow() const noexcept = 0;
+  /// A sentence for each sample that could not be read and was left out or replaced, so far.
+  virtual std::vector<std::string> skipped() const { return {}; }
 
- private:
-  std::shared_ptr<const DatasetSource> source_;
-  Shape data_shape_;
-  Shape sample_shape_;
-  torch::Device device_;
-  Augmentation augmentation_;
-  torch::Tensor fill_;
-  torch::Tensor resident_;  // (size, values of a sample) uint8 on the device, or undefined
-  torch::Tensor values_;    // (256): what a byte stands for
+  /// Without augmentation.
+  Batch gather(std::span<const std::int64_t> indices) const { return ready(load(indices, {}), {}); }
 };
 
 /// The order of `size` samples in epoch `epoch`: a pure function of its arguments.
 std::vector<std::int64_t> shuffled_order(std::int64_t size, std::uint64_t seed, std::int64_t epoch);
-
-/// Mean over samples: (channels, 1, 1...) by channel, as which each number of a vector counts, or
-/// else in the sample's own shape. Of a set that is read from files for each batch, 10,000 samples
-/// stand for all.
-torch::Tensor mean_sample(const DatasetSource& source, bool by_channel);
-
-/// Of all values of a channel, over the same samples: each (channels, 1, 1...).
-struct ChannelStatistics {
-  torch::Tensor mean;
-  torch::Tensor deviation;  ///< the standard one; 0 where all values are equal
-};
-ChannelStatistics statistics_by_channel(const DatasetSource& source);
 
 }  // namespace lastbit

@@ -20,22 +20,34 @@ void check(const Distillation& distillation) {
   }
 }
 
-torch::Tensor distilled(const Distillation& distillation,
-                        const torch::Tensor& input,
-                        const torch::Tensor& logits,
-                        const torch::Tensor& loss,
-                        Precision precision) {
+torch::Tensor distilled_from(const Distillation& distillation,
+                             const torch::Tensor& taught_logits,
+                             const torch::Tensor& logits,
+                             const torch::Tensor& loss) {
   const double temperature = distillation.temperature;
   torch::Tensor taught;
   {
     const torch::NoGradGuard no_gradient;
-    taught = at::log_softmax(distillation.teacher->forward(input, precision) / temperature, 1);
+    taught = at::log_softmax(taught_logits / temperature, 1);
   }
   const torch::Tensor learned = at::log_softmax(logits / temperature, 1);
   const torch::Tensor divergence = (taught.exp() * (taught - learned)).sum(1).mean();
   // The gradient of the softened part shrinks with the square of the temperature.
   return (1.0 - distillation.share) * loss +
          distillation.share * temperature * temperature * divergence;
+}
+
+torch::Tensor distilled(const Distillation& distillation,
+                        const torch::Tensor& input,
+                        const torch::Tensor& logits,
+                        const torch::Tensor& loss,
+                        Precision precision) {
+  torch::Tensor taught;
+  {
+    const torch::NoGradGuard no_gradient;
+    taught = distillation.teacher->forward(input, precision);
+  }
+  return distilled_from(distillation, taught, logits, loss);
 }
 
 }  // namespace lastbit

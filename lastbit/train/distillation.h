@@ -18,11 +18,17 @@ struct Distillation {
 /// @throws InputError for options out of range.
 void check(const Distillation& distillation);
 
-/// (1 - share) * loss + share * T^2 * KL(softmax(teacher / T) || softmax(logits / T)), the mean
+/// (1 - share) * loss + share * T^2 * KL(softmax(taught / T) || softmax(logits / T)), the mean
 /// over the batch.
 ///
-/// @param input   (batch, sample shape...)
+/// @param taught  (batch, classes): the teacher's.
 /// @param logits  (batch, classes), with gradient. @param loss  () on the labels.
+torch::Tensor distilled_from(const Distillation& distillation,
+                             const torch::Tensor& taught,
+                             const torch::Tensor& logits,
+                             const torch::Tensor& loss);
+
+/// The same with the outputs that the teacher has on `input` (batch, sample shape...).
 /// @param precision  that the teacher computes in.
 torch::Tensor distilled(const Distillation& distillation,
                         const torch::Tensor& input,

@@ -19,25 +19,42 @@ namespace lastbit {
 
 /// A Graph under LibTorch's autograd: the same nodes, with trainable parameters in one flat tensor.
 ///
+/// Only what the values asked for need is run and trained. The other nodes and their initializers
+/// stay in the graph as they are, as a detector's suppression does.
+///
 /// The flat order is: low-bit weights, the other matrices and kernels, then biases and norms; so
 /// the low-bit weights, and all that weight decay applies to, are prefixes.
 class Network {
  public:
   /// @param constraints  of `choose_codebooks` for the same graph; empty to train all in float.
-  /// @throws InputError naming node and operator for what training does not support.
+  /// @param values  names of the values that are computed: outputs of the graph or others; empty:
+  ///     the first output.
+  /// @throws InputError naming node and operator for what training does not support, or a value or
+  ///     low-bit weight that is not there.
   Network(Graph graph,
           const std::vector<Constraint>& constraints,
-          torch::Device device = torch::kCPU);
+          torch::Device device = torch::kCPU,
+          std::vector<std::string> values = {});
 
   Network(const Network&) = delete;  // its steps point into it
   Network& operator=(const Network&) = delete;
 
-  /// @param input  (batch, sample shape...) float32.
+  /// @param inputs  of `inputs()`, in that order: int64 where the graph says so, else float32.
   /// @param precision  that the network's device has (`require_precision`).
-  /// @return (batch, classes) float32, the first output.
+  /// @return the values, in the order in which they were named; all as float32.
+  /// @throws InputError if inputs are of another number or type.
+  std::vector<torch::Tensor> compute(std::span<const torch::Tensor> inputs,
+                                     Precision precision = Precision::kFloat32);
+
+  /// The first value, for networks of one input.
+  /// @param input  (batch, sample shape...).
+  /// @return as (batch, classes) of a classifier.
   torch::Tensor forward(const torch::Tensor& input, Precision precision = Precision::kFloat32);
 
-  /// Shape of one sample, without the batch.
+  /// The inputs that the values need, in the order of the graph's inputs.
+  const std::vector<Value>& inputs() const noexcept { return part_.inputs; }
+  /// Shape of one sample, without the batch, of networks of one input; empty where there are more,
+  /// or where a size but the batch is not known.
   const Shape& sample_shape() const noexcept { return sample_shape_; }
   torch::Device device() const noexcept { return device_; }
 
@@ -50,7 +67,7 @@ class Network {
   /// `gradients()`.
   struct Leaf {
     torch::Tensor value;
-    std::size_t node = 0;  ///< of the graph: the first that reads it
+    std::size_t node = 0;  ///< the first that reads it, of those that are run
   };
   /// All of them, in the order in which the nodes of the graph read them.
   std::vector<Leaf> leaves() const;
@@ -65,6 +82,9 @@ class Network {
   void set_channels_last(std::optional<bool> channels_last) noexcept {
     channels_last_ = channels_last;
   }
+  /// Whether dropout of sequences draws one mask for all steps (`ForwardMode`); at first it does
+  /// not.
+  void set_locked_dropout(bool locked) noexcept { locked_dropout_ = locked; }
   bool has_batch_norm() const;
   /// The running means and variances of all batch norms, as views: what `forward` changes.
   std::vector<torch::Tensor> statistics() const;
@@ -78,8 +98,8 @@ class Network {
   /// Takes them back. @throws FormatError if they are not those of such a network.
   void load(const std::map<std::string, torch::Tensor>& state);
 
-  /// The graph with all parameters and statistics as they are now. Where `low_bit` is not empty it
-  /// takes the place of the low-bit weights, one for each of `constrained_layers()`.
+  /// The whole graph with all parameters and statistics as they are now. Where `low_bit` is not
+  /// empty it takes the place of the low-bit weights, one for each of `constrained_layers()`.
   Graph exported(const std::vector<Quantized>& low_bit = {}) const;
 
  private:
@@ -88,13 +108,16 @@ class Network {
   void lay_out_parameters(const std::vector<Constraint>& constraints);
   void load_constants();
   void compile();
+  void check_inputs(std::span<const torch::Tensor> inputs) const;
   std::size_t slot(const std::string& value);
 
-  Graph graph_;
+  Graph graph_;  // as it was given
+  Graph part_;   // what is run of it
   torch::Device device_;
   Shape sample_shape_;
   ForwardMode mode_;
   std::optional<bool> channels_last_;
+  bool locked_dropout_ = false;
 
   torch::Tensor parameters_;
   torch::Tensor gradients_;
@@ -103,7 +126,7 @@ class Network {
   std::vector<ConstrainedWeight> layers_;
   std::vector<Constraint> constraints_;             // those with a set, in the order of layers_
   std::map<std::string, torch::Tensor> leaves_;     // by initializer; views of parameters_
-  std::map<std::string, torch::Tensor> constants_;  // all other float initializers
+  std::map<std::string, torch::Tensor> constants_;  // the part's other float initializers
 
   std::map<std::string, std::size_t> slots_;  // value name -> index below
   std::vector<torch::Tensor> values_;

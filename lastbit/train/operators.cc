@@ -1,5 +1,6 @@
 #include "lastbit/train/operators.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <numeric>
@@ -11,6 +12,8 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/graph/recurrent.h"
+#include "lastbit/train/recurrent.h"
 #include "lastbit/train/selection.h"
 #include "lastbit/train/windows.h"
 
@@ -140,8 +143,12 @@ OperatorCall batch_norm(const Context& context) {
 
 OperatorCall dropout(const Context& context) {
   const double ratio = context.has(1) ? context.constant_float(1) : 0.5;
-  return
-      [ratio, mode = context.mode](Inputs in) { return at::dropout(in[0], ratio, mode->training); };
+  return [ratio, mode = context.mode](Inputs in) {
+    const torch::Tensor& x = in[0];
+    const bool drops = mode->training && ratio > 0.0;
+    if (!mode->locked_dropout || !drops || x.dim() != 3) return at::dropout(x, ratio, drops);
+    return x * at::dropout(at::ones({1, x.size(1), x.size(2)}, x.options()), ratio, true);
+  };
 }
 
 OperatorCall flatten(const Context& context) {
@@ -226,6 +233,80 @@ OperatorCall selection(const Context& context) {
       context.node, std::move(parameters), has_border ? context.constant_float(2) : 0.0);
 }
 
+// The axes of a reduction, by an attribute or, in newer opsets, an input; all where there are none.
+std::vector<std::int64_t> reduced_axes(const Context& context) {
+  if (context.has(1)) return context.constant_ints(1);
+  return ints_attribute(context.node, "axes", {});
+}
+template <torch::Tensor (*kFunction)(const torch::Tensor&, const std::vector<std::int64_t>&)>
+OperatorCall reduction(const Context& context) {
+  return [axes = reduced_axes(context)](Inputs in) mutable {
+    if (axes.empty()) {
+      axes.resize(static_cast<std::size_t>(in[0].dim()));
+      std::iota(axes.begin(), axes.end(), 0);
+    }
+    return kFunction(in[0], axes);
+  };
+}
+torch::Tensor largest(const torch::Tensor& a, const std::vector<std::int64_t>& axes) {
+  return at::amax(a, axes, /*keepdim=*/true);
+}
+torch::Tensor total(const torch::Tensor& a, const std::vector<std::int64_t>& axes) {
+  return at::sum(a, axes, /*keepdim=*/true);
+}
+torch::Tensor euclidean_length(const torch::Tensor& a, const std::vector<std::int64_t>& axes) {
+  return at::norm(a, 2, axes, /*keepdim=*/true);
+}
+
+OperatorCall cast(const Context& context) {
+  switch (static_cast<DType>(int_attribute(context.node, "to", 1))) {
+    case DType::kFloat:
+      return [](Inputs in) { return in[0].to(torch::kFloat32); };
+    case DType::kInt32:
+      return [](Inputs in) { return in[0].to(torch::kInt32); };
+    case DType::kInt64:
+      return [](Inputs in) { return in[0].to(torch::kInt64); };
+    default:
+      context.fail("attribute 'to' is not supported in training, only float32, int32 and int64");
+  }
+}
+
+// Where the check costs nothing: on a GPU it would make a step wait, and LibTorch has its own.
+void require_indices(const Node& node, const torch::Tensor& indices, std::int64_t size) {
+  if (!indices.is_cpu() || indices.numel() == 0) return;
+  const auto [least, most] = at::aminmax(indices);
+  const auto low = least.item<std::int64_t>();
+  const auto high = most.item<std::int64_t>();
+  if (low >= -size && high < size) return;
+  throw InputError(cat("[train] node ",
+                       describe(node),
+                       ": index ",
+                       low < -size ? low : high,
+                       ", expected ",
+                       -size,
+                       " to ",
+                       size - 1));
+}
+
+OperatorCall gather(const Context& context) {
+  const auto axis = int_attribute(context.node, "axis", 0);
+  return [axis, node = context.node](Inputs in) {
+    const torch::Tensor& from = in[0];
+    torch::Tensor indices = in[1].to(torch::kInt64);
+    const std::int64_t size = from.size(axis);
+    require_indices(node, indices, size);
+    indices = at::where(indices.lt(0), indices + size, indices);
+    if (axis == 0 && from.dim() == 2 && from.is_floating_point()) {
+      return at::embedding(from, indices);
+    }
+    const auto place = axis < 0 ? axis + from.dim() : axis;
+    std::vector<std::int64_t> shape = from.sizes().vec();
+    shape.erase(shape.begin() + place);
+    shape.insert(shape.begin() + place, indices.sizes().begin(), indices.sizes().end());
+    return at::index_select(from, place, indices.reshape({-1})).reshape(shape);
+  };
+}
+
 OperatorCall conv(const Context& c) { return compile_conv(c.node, c.mode); }
 OperatorCall max_pool(const Context& c) { return compile_max_pool(c.node); }
 OperatorCall average_pool(const Context& c) { return compile_average_pool(c.node); }
@@ -239,12 +320,15 @@ constexpr std::array kOperators = {
     Row{"Add", binary<add>},
     Row{"AveragePool", average_pool},
     Row{"BatchNormalization", batch_norm},
+    Row{"Cast", cast},
     Row{"Clip", clip},
     Row{"Concat", concat},
     Row{"Conv", conv},
     Row{"Div", binary<div>},
     Row{"Dropout", dropout},
+    Row{"Exp", unary<at::exp>},
     Row{"Flatten", flatten},
+    Row{"Gather", gather},
     Row{"Gemm", gemm},
     Row{"GlobalAveragePool", unary<mean_over_space>},
     Row{"Identity", unary<identity>},
@@ -254,11 +338,15 @@ constexpr std::array kOperators = {
     Row{"MaxPool", max_pool},
     Row{"Mul", binary<mul>},
     Row{"Pad", selection},
+    Row{"ReduceL2", reduction<euclidean_length>},
+    Row{"ReduceMax", reduction<largest>},
+    Row{"ReduceSum", reduction<total>},
     Row{"Relu", unary<at::relu>},
     Row{"Reshape", reshape},
     Row{"Sigmoid", unary<at::sigmoid>},
     Row{"Slice", selection},
     Row{"Softmax", softmax},
+    Row{"Sqrt", unary<at::sqrt>},
     Row{"Squeeze", squeeze},
     Row{"Sub", binary<sub>},
     Row{"Tanh", unary<at::tanh>},
@@ -277,13 +365,17 @@ torch::Tensor as_factor(const torch::Tensor& tensor, const ForwardMode& mode) {
                                                            : torch::MemoryFormat::Preserve);
 }
 
-OperatorCall compile_operator(const Node& node, const Graph& graph, const ForwardMode* mode) {
+NodeCall compile_operator(const Node& node, const Graph& graph, const ForwardMode* mode) {
   const Context context{node, graph, mode};
-  std::vector<std::string_view> known;
+  if (is_recurrent(node)) return compile_recurrent(node, mode);
+  std::vector<std::string_view> known = {"GRU", "LSTM"};
   for (const Row& row : kOperators) {
-    if (node.domain.empty() && row.op == node.op) return row.compile(context);
+    if (node.domain.empty() && row.op == node.op) {
+      return {[call = row.compile(context)](Inputs in) { return std::vector{call(in)}; }};
+    }
     known.push_back(row.op);
   }
+  std::ranges::sort(known);
   context.fail(cat("operator is not supported in training, supported are: ", join(known)));
 }
 

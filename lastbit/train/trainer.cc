@@ -10,7 +10,9 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/train/batch_stream.h"
+#include "lastbit/train/deployed.h"
 #include "lastbit/train/fast_kernels.h"
+#include "lastbit/train/gradient_clip.h"
 
 namespace lastbit {
 namespace {
@@ -40,6 +42,7 @@ Trainer::Trainer(Network& network,
       train_(train),
       test_(test),
       options_(std::move(options)),
+      task_(options_.task == nullptr ? classification_ : *options_.task),
       method_(method),
       optimizer_(make_optimizer(
           options_.optimizer, network.parameters(), network.gradients(), network.matrix_size())),
@@ -49,7 +52,7 @@ Trainer::Trainer(Network& network,
               options_.epochs * steps_an_epoch(train, options_)) {
   if (options_.distillation.teacher != nullptr) check(options_.distillation);
   require_precision(options_.precision, network_.device());
-  require_classes(network_, train_);
+  task_.require_fit(network_, train_);
   torch::manual_seed(worker_seed(options_.seed, parallel_.rank()));
 
   start_epoch(0);
@@ -72,10 +75,11 @@ void Trainer::run(const Observer& observer) {
 
 void Trainer::start_epoch(std::int64_t epoch) {
   loss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kFloat64).device(network_.device()));
-  miss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kInt64).device(network_.device()));
+  miss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kFloat64).device(network_.device()));
   samples_ = 0;
   seconds_ = 0.0;
   at_.epoch = epoch;
+  task_.start_epoch();
 }
 
 void Trainer::run_epoch(const Observer& observer) {
@@ -86,7 +90,7 @@ void Trainer::run_epoch(const Observer& observer) {
     return seconds_before + taken.count();
   };
   BatchStream stream(train_,
-                     shuffled_order(train_.size(), options_.seed, at_.epoch),
+                     train_.order(options_.seed, at_.epoch),
                      {.batch = options_.batch,
                       .begin = samples_,
                       .worker = parallel_.rank(),
@@ -111,7 +115,8 @@ void Trainer::run_epoch(const Observer& observer) {
     if (last || at_.step % kStepsBetweenReports == 0) {
       require_finite();
       if (observer.step)
-        observer.step({at_, samples_, mean(loss_sum_), mean(miss_sum_), residuals_});
+        observer.step(
+            {at_, samples_, mean(loss_sum_), mean(miss_sum_), task_.measure(), residuals_});
     }
     seconds_ = seconds();
     if (observer.between_steps) observer.between_steps();
@@ -148,11 +153,12 @@ void Trainer::step(const Batch& batch, std::int64_t samples) {
     }
     network_.gradients().zero_();
     parallel_.begin_backward();
-    const std::int64_t own = batch.labels.defined() ? batch.labels.size(0) : 0;
+    const std::int64_t own = batch.samples();
     BatchLoss result = own == 0 ? BatchLoss{} : backward(batch, samples);
 
     const torch::NoGradGuard no_gradient;
     if (!parallel_.alone()) result = reduce(result, own, samples);
+    if (options_.clip > 0.0) clip_gradient(network_.gradients(), options_.clip);
     if (method_ != nullptr) method_->after_backward(at_, pass);
     if (pass == 0) sums = result;
   }
@@ -162,19 +168,19 @@ void Trainer::step(const Batch& batch, std::int64_t samples) {
   samples_ += samples;
   optimizer_->step(at_.learning_rate);
   ++at_.step;
+  task_.advance();
   if (method_ != nullptr) method_->after_step(at_);
 }
 
 BatchLoss Trainer::backward(const Batch& batch, std::int64_t samples) {
   const Tf32Scope tf32(options_.precision);
   const FastKernels fast(options_.precision, network_.device());
-  const torch::Tensor logits = network_.forward(batch.input, options_.precision);
-  const BatchLoss result = cross_entropy(logits, batch.labels);
-  torch::Tensor target = result.loss;
-  if (options_.distillation.teacher != nullptr) {
-    target = distilled(options_.distillation, batch.input, logits, result.loss, options_.precision);
-  }
-  const auto own = static_cast<double>(batch.labels.numel());
+  const BatchLoss result = task_.loss(
+      network_,
+      batch,
+      {.precision = options_.precision, .distillation = options_.distillation, .carried = true});
+  const auto own = static_cast<double>(batch.samples());
+  torch::Tensor target = result.target;
   if (!parallel_.alone()) target = target * (own / static_cast<double>(samples));
   target.backward();
   return {.loss = result.loss.detach().to(torch::kFloat64) * own, .misses = result.misses};
@@ -189,7 +195,7 @@ BatchLoss Trainer::reduce(const BatchLoss& own, std::int64_t own_samples, std::i
   sums = parallel_.reduce(sums, static_cast<double>(own_samples) / static_cast<double>(samples));
   stopping_ = sums.stop;
   return {.loss = torch::full_like(loss_sum_, sums.loss),
-          .misses = torch::full_like(miss_sum_, static_cast<std::int64_t>(sums.misses))};
+          .misses = torch::full_like(miss_sum_, sums.misses)};
 }
 
 void Trainer::end_round(const Observer& observer) {
@@ -215,8 +221,8 @@ void Trainer::report_round(const Observer& observer) {
     torch::Tensor low_bit = torch::empty_like(network_.constrained().value);
     decode(network_.constrained_layers(), method_->deployed(), low_bit);
     report.probed = true;
-    report.loss = loss_at(network_, *probe_, method_->seen(at_));
-    report.low_bit_loss = loss_at(network_, *probe_, low_bit);
+    report.loss = loss_at(task_, network_, *probe_, method_->seen(at_));
+    report.low_bit_loss = loss_at(task_, network_, *probe_, low_bit);
   }
   observer.round(report);
 }
@@ -233,8 +239,9 @@ void Trainer::require_finite() const {
 }
 
 Score Trainer::test() const {
-  return method_ == nullptr ? evaluate(network_, test_, options_.workers)
-                            : evaluate(network_, test_, method_->deployed(), options_.workers);
+  std::optional<Deployed> deployed;
+  if (method_ != nullptr) deployed.emplace(network_, method_->deployed());
+  return task_.evaluate(network_, test_, options_.workers);
 }
 
 }  // namespace lastbit

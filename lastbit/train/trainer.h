@@ -9,6 +9,7 @@
 
 #include "lastbit/method/method.h"
 #include "lastbit/train/batches.h"
+#include "lastbit/train/classification.h"
 #include "lastbit/train/communicator.h"
 #include "lastbit/train/data_parallel.h"
 #include "lastbit/train/distillation.h"
@@ -16,10 +17,13 @@
 #include "lastbit/train/network.h"
 #include "lastbit/train/optimizer.h"
 #include "lastbit/train/rounds.h"
+#include "lastbit/train/task.h"
 
 namespace lastbit {
 
 struct TrainerOptions {
+  /// What the network is trained for; null: to tell classes.
+  Task* task = nullptr;
   std::int64_t epochs = 10;
   /// Samples a step, of all workers together; the last step of an epoch takes what is left.
   std::int64_t batch = 128;
@@ -30,6 +34,7 @@ struct TrainerOptions {
   Distillation distillation = {};
   /// The run ends after the round whose primal residual is at most this; 0: never early.
   double feasible = 0.0;
+  double clip = 0.0;  ///< The gradient is made no longer than this; 0: as it is.
   Precision precision = Precision::kFloat32;  ///< Of the steps; what is tested is float32.
   /// Training samples on which each round measures the loss at the float and the low-bit weights.
   std::int64_t probe = 256;
@@ -40,9 +45,9 @@ struct TrainerOptions {
 /// What a run says at the end of each epoch.
 struct EpochReport {
   std::int64_t epoch = 0;  ///< 1 for the first
-  double loss = 0.0;   ///< mean cross-entropy over the epoch's steps, at the weights of each step
-  double error = 0.0;  ///< share of training samples missed meanwhile
-  Score test;          ///< of what is deployed: low-bit weights where a method is at work
+  double loss = 0.0;       ///< mean over the epoch's steps, at the weights of each step
+  double error = 0.0;      ///< share of training samples missed meanwhile
+  Score test;              ///< of what is deployed: low-bit weights where a method is at work
   std::optional<Residuals> residuals;  ///< of the last round, where a method is at work
   double learning_rate = 0.0;
   double seconds = 0.0;   ///< of training alone, without the test
@@ -56,6 +61,7 @@ struct StepReport {
   std::int64_t samples = 0;  ///< done in this epoch
   double loss = 0.0;         ///< mean over the epoch so far
   double error = 0.0;
+  Measure measure = Measure::kError;
   std::optional<Residuals> residuals;  ///< of the last round, once there was one
 };
 
@@ -126,6 +132,8 @@ class Trainer {
   const Batches& train_;
   const Batches& test_;
   TrainerOptions options_;
+  Classification classification_;
+  Task& task_;  // of the options, or else the one above
   Method* method_;
   std::unique_ptr<Optimizer> optimizer_;
   DataParallel parallel_;

@@ -37,6 +37,7 @@ State Trainer::state() const {
   add(result, "network.", network_.state());
   add(result, "optimizer.", optimizer_->state());
   if (method_ != nullptr) add(result, "method.", method_->state());
+  add(result, "task.", task_.state());
   // Those of the run first, by which another run's state is known.
   result["place"] = integers({train_.size(),
                               options_.batch,
@@ -49,7 +50,7 @@ State Trainer::state() const {
                               feasible_ ? 1 : 0});
   result["precision"] = integers({static_cast<std::int64_t>(options_.precision)});
   result["sums"] = reals({loss_sum_.item<double>(), seconds_, at_.learning_rate, at_.step_size});
-  result["misses"] = integers({miss_sum_.item<std::int64_t>()});
+  result["misses"] = reals({miss_sum_.item<double>()});
   if (residuals_) result["residuals"] = figures_of(*residuals_);
   result["random.cpu"] = random_state(torch::kCPU);
   if (network_.device().is_cuda()) result["random.cuda"] = random_state(network_.device());
@@ -93,6 +94,8 @@ void Trainer::load(const State& state) {
   optimizer_->load(below(state, "optimizer."));
   if (method_ != nullptr) method_->load(below(state, "method."));
   start_epoch(at[5]);
+  // What the other workers carried was not saved: they go on as at the start of an epoch.
+  if (parallel_.rank() == 0) task_.load(below(state, "task."));
   at_.step = at[4];
   at_.round = at[6];
   at_.round_steps = rounds_.steps(at_.round);
@@ -103,7 +106,7 @@ void Trainer::load(const State& state) {
   seconds_ = sums[1].item<double>();
   at_.learning_rate = sums[2].item<double>();
   at_.step_size = sums[3].item<double>();
-  miss_sum_.fill_(part(state, "misses", torch::kInt64, 1).item<std::int64_t>());
+  miss_sum_.fill_(part(state, "misses", torch::kFloat64, 1).item<double>());
   if (auto last = residuals_in(state, "residuals")) residuals_ = std::move(last);
   if (parallel_.rank() != 0) {
     // Worker 0's random state was saved; the others' dropout goes on with other numbers.

@@ -1,31 +1,27 @@
 #include "lastbit/zoo/builder.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "lastbit/base/error.h"
-#include "lastbit/base/random.h"
 #include "lastbit/base/text.h"
 
 namespace lastbit {
 namespace {
 
-// Elements of one array. Far above any network of the papers, and small enough for every product of
-// sizes below to stay within 64 bits.
-constexpr std::int64_t kMaxElements = std::numeric_limits<std::int32_t>::max();
-
 constexpr std::string_view kConvolution = "convolution";
 constexpr std::string_view kPad = "pad";
 
-void check_options(std::string_view network, const ZooOptions& options) {
-  if (options.classes < 2) {
+void check_options(std::string_view network,
+                   const ZooOptions& options,
+                   std::int64_t least_classes) {
+  if (options.classes < least_classes) {
     throw InputError(cat("[zoo] ",
                          network,
                          ": the number of classes is ",
                          options.classes,
-                         ", expected at least 2"));
+                         ", expected at least ",
+                         least_classes));
   }
   if (options.input.empty()) {
     throw InputError(
@@ -33,13 +29,13 @@ void check_options(std::string_view network, const ZooOptions& options) {
   }
   std::int64_t elements = 1;
   for (const std::int64_t size : options.input) {
-    if (size < 1 || size > kMaxElements / elements) {
+    if (size < 1 || size > kMaxZooElements / elements) {
       throw InputError(cat("[zoo] ",
                            network,
                            ": the input shape is ",
                            to_string(options.input),
                            ", expected positive sizes with a product of at most ",
-                           kMaxElements));
+                           kMaxZooElements));
     }
     elements *= size;
   }
@@ -63,6 +59,11 @@ void check_options(std::string_view network, const ZooOptions& options) {
   }
 }
 
+Tensor filled(Shape shape, float value) {
+  const std::vector<float> values(static_cast<std::size_t>(element_count(shape)), value);
+  return Tensor::floats(std::move(shape), values);
+}
+
 // What is left out has ONNX's default.
 std::map<std::string, Attribute, std::less<>> window_attributes(const SquareWindow& window) {
   using Sizes = std::vector<std::int64_t>;
@@ -70,6 +71,7 @@ std::map<std::string, Attribute, std::less<>> window_attributes(const SquareWind
   result.emplace("kernel_shape", Sizes(2, window.kernel));
   if (window.stride != 1) result.emplace("strides", Sizes(2, window.stride));
   if (window.pad != 0) result.emplace("pads", Sizes(4, window.pad));
+  if (window.dilation != 1) result.emplace("dilations", Sizes(2, window.dilation));
   if (window.ceil) result.emplace("ceil_mode", std::int64_t{1});
   return result;
 }
@@ -101,7 +103,8 @@ bool is_small_image(const ZooOptions& options) noexcept {
 
 NetworkBuilder::NetworkBuilder(std::string_view name,
                                const ZooOptions& options,
-                               std::string_view default_activation)
+                               std::string_view default_activation,
+                               std::int64_t least_classes)
     : network_(name),
       seed_(options.seed),
       activation_(options.activation.empty() ? std::string(default_activation)
@@ -109,7 +112,7 @@ NetworkBuilder::NetworkBuilder(std::string_view name,
       shortcut_(options.shortcut),
       sample_(options.input),
       last_("input") {
-  check_options(name, options);
+  check_options(name, options, least_classes);
   graph_.name = network_;
   Value input{.name = "input", .type = DType::kFloat, .dims = {{.size = -1, .symbol = "batch"}}};
   for (const std::int64_t size : sample_) input.dims.push_back({.size = size, .symbol = {}});
@@ -129,8 +132,7 @@ void NetworkBuilder::add_center(const std::string& center) {
                          center,
                          "', expected 'none', 'channel' or 'pixel'"));
   }
-  const std::vector<float> zeros(static_cast<std::size_t>(element_count(shape)), 0.0F);
-  graph_.initializers.emplace("input.mean", Tensor::floats(std::move(shape), zeros));
+  graph_.initializers.emplace("input.mean", filled(std::move(shape), 0.0F));
   append("center", "Sub", {"input.mean"}, {});
 }
 
@@ -157,7 +159,7 @@ void NetworkBuilder::require_image(const std::string& layer, std::int64_t least)
 
 void NetworkBuilder::slide(std::int64_t channels, const SquareWindow& window) {
   const auto windows = [&](std::int64_t size) {
-    const std::int64_t room = size + 2 * window.pad - window.kernel;
+    const std::int64_t room = size + 2 * window.pad - window.reach();
     return (window.ceil ? room + window.stride - 1 : room) / window.stride + 1;
   };
   sample_ = {channels, windows(sample_[1]), windows(sample_[2])};
@@ -179,14 +181,19 @@ void NetworkBuilder::convolution(const std::string& layer,
 void NetworkBuilder::convolution(const std::string& layer,
                                  std::int64_t channels,
                                  const SquareWindow& window) {
-  require_image(layer, window.kernel - 2 * window.pad);
+  require_image(layer, window.reach() - 2 * window.pad);
   const std::int64_t inputs = sample_[0] / window.groups;
   Shape shape = {channels, inputs, window.kernel, window.kernel};
   const std::int64_t fan_in = inputs * window.kernel * window.kernel;
   add_normal_weight(layer, std::move(shape), fan_in, window.rectified);
   std::map<std::string, Attribute, std::less<>> attributes = window_attributes(window);
   if (window.groups != 1) attributes.emplace("group", window.groups);
-  append(layer, "Conv", {layer + ".weight"}, std::move(attributes));
+  std::vector<std::string> parameters = {layer + ".weight"};
+  if (window.bias) {
+    parameters.push_back(layer + ".bias");
+    graph_.initializers.emplace(parameters.back(), filled({channels}, 0.0F));
+  }
+  append(layer, "Conv", std::move(parameters), std::move(attributes));
   slide(channels, window);
 }
 
@@ -195,8 +202,7 @@ void NetworkBuilder::batch_norm(const std::string& layer, float epsilon) {
   std::vector<std::string> parameters;
   const auto add = [&](const char* name, float value) {
     parameters.push_back(cat(layer, ".", name));
-    const std::vector<float> values(static_cast<std::size_t>(channels), value);
-    graph_.initializers.emplace(parameters.back(), Tensor::floats({channels}, values));
+    graph_.initializers.emplace(parameters.back(), filled({channels}, value));
   };
   add("weight", 1.0F);
   add("bias", 0.0F);
@@ -213,7 +219,7 @@ void NetworkBuilder::max_pool(const std::string& layer, std::int64_t size) {
 }
 
 void NetworkBuilder::max_pool(const std::string& layer, const SquareWindow& window) {
-  require_image(layer, window.kernel - 2 * window.pad);
+  require_image(layer, window.reach() - 2 * window.pad);
   append(layer, "MaxPool", {}, window_attributes(window));
   slide(sample_[0], window);
 }
@@ -294,6 +300,19 @@ void NetworkBuilder::fully_connected_without_bias(const std::string& layer, std:
   sample_ = {width};
 }
 
+void NetworkBuilder::channel_norm(const std::string& layer, float scale) {
+  const Place input = here();
+  // Far below any length that a picture gives; where all channels are 0 they stay so.
+  graph_.initializers.emplace(layer + ".least", Tensor::scalar(1e-10F));
+  graph_.initializers.emplace(layer + ".weight", filled({input.sample.front(), 1, 1}, scale));
+  append(layer + ".length", "ReduceL2", {}, {{"axes", std::vector<std::int64_t>{1}}});
+  append(layer + ".divisor", "Add", {layer + ".least"}, {});
+  const std::string divisor = last_;
+  resume(input);
+  append(layer + ".direction", "Div", {divisor}, {});
+  append(layer, "Mul", {layer + ".weight"}, {});
+}
+
 void NetworkBuilder::dropout(const std::string& layer, float share) {
   graph_.initializers.emplace(layer + ".ratio", Tensor::scalar(share));
   append(layer, "Dropout", {layer + ".ratio"}, {});
@@ -303,51 +322,14 @@ void NetworkBuilder::activation(const std::string& layer) {
   append(layer, activation_ == "tanh" ? "Tanh" : "Relu", {}, {});
 }
 
+void NetworkBuilder::leaky_relu(const std::string& layer, float slope) {
+  append(layer, "LeakyRelu", {}, {{"alpha", slope}});
+}
+
 void NetworkBuilder::relu6(const std::string& layer) {
   graph_.initializers.emplace("relu6.low", Tensor::scalar(0.0F));
   graph_.initializers.emplace("relu6.high", Tensor::scalar(6.0F));
   append(layer, "Clip", {"relu6.low", "relu6.high"}, {});
-}
-
-std::size_t NetworkBuilder::weight_count(const std::string& layer,
-                                         const Shape& shape,
-                                         std::int64_t fan_in) const {
-  if (shape.front() > kMaxElements / fan_in) {
-    throw InputError(cat("[zoo] ",
-                         network_,
-                         ": ",
-                         layer,
-                         " would have ",
-                         to_string(shape),
-                         " weights, expected at most ",
-                         kMaxElements));
-  }
-  return static_cast<std::size_t>(element_count(shape));
-}
-
-void NetworkBuilder::add_normal_weight(const std::string& layer,
-                                       Shape shape,
-                                       std::int64_t fan_in,
-                                       bool rectified) {
-  std::vector<float> weights(weight_count(layer, shape, fan_in));
-  Random random(seed_, layers_++);
-  const double deviation = std::sqrt((rectified ? 2.0 : 1.0) / static_cast<double>(fan_in));
-  for (float& w : weights) w = static_cast<float>(deviation * random.normal());
-  graph_.initializers.emplace(layer + ".weight", Tensor::floats(std::move(shape), weights));
-}
-
-void NetworkBuilder::add_parameters(const std::string& layer,
-                                    Shape weight_shape,
-                                    std::int64_t fan_in,
-                                    std::int64_t fan_out) {
-  const std::int64_t width = weight_shape.front();
-  std::vector<float> weights(weight_count(layer, weight_shape, fan_in));
-  Random random(seed_, layers_++);
-  const double limit = std::sqrt(6.0 / static_cast<double>(fan_in + fan_out));
-  for (float& w : weights) w = static_cast<float>(random.uniform(-limit, limit));
-  const std::vector<float> bias(static_cast<std::size_t>(width), 0.0F);
-  graph_.initializers.emplace(layer + ".weight", Tensor::floats(std::move(weight_shape), weights));
-  graph_.initializers.emplace(layer + ".bias", Tensor::floats({width}, bias));
 }
 
 void NetworkBuilder::append(std::string layer,
@@ -365,7 +347,7 @@ void NetworkBuilder::append(std::string layer,
                           .attributes = std::move(attributes)});
 }
 
-Graph NetworkBuilder::finish() {
+Graph NetworkBuilder::finish_without_output() {
   if (!asked_for_shortcuts_ && shortcut_ != kConvolution) {
     throw InputError(cat("[zoo] ",
                          network_,
@@ -375,12 +357,17 @@ Graph NetworkBuilder::finish() {
                          kConvolution,
                          "', or a residual network of basic blocks"));
   }
-  graph_.nodes.back().outputs.front() = "logits";
-  graph_.outputs.push_back(
+  return std::move(graph_);
+}
+
+Graph NetworkBuilder::finish() {
+  Graph graph = finish_without_output();
+  graph.nodes.back().outputs.front() = "logits";
+  graph.outputs.push_back(
       {.name = "logits",
        .type = DType::kFloat,
        .dims = {{.size = -1, .symbol = "batch"}, {.size = sample_.front(), .symbol = {}}}});
-  return std::move(graph_);
+  return graph;
 }
 
 }  // namespace lastbit

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,35 +11,46 @@
 
 namespace lastbit {
 
+/// Elements of one array at most. Far above any network of the papers, and small enough for every
+/// product of sizes to stay within 64 bits.
+inline constexpr std::int64_t kMaxZooElements = std::numeric_limits<std::int32_t>::max();
+
 /// The window of a convolution or pool: square, with padding alike on all sides.
 struct SquareWindow {
   std::int64_t kernel = 1;
   std::int64_t stride = 1;
   std::int64_t pad = 0;
-  std::int64_t groups = 1;  ///< of channels, for convolutions alone
-  bool rectified = true;    ///< whether ReLU follows a convolution: its weights are drawn for it
-  bool ceil = false;        ///< a pool's last window may reach beyond the border
+  std::int64_t groups = 1;    ///< of channels, for convolutions alone
+  bool rectified = true;      ///< whether ReLU follows a convolution: its weights are drawn for it
+  bool ceil = false;          ///< a pool's last window may reach beyond the border
+  std::int64_t dilation = 1;  ///< pixels from one of a convolution's weights to the next
+  bool bias = false;          ///< of a convolution: added, in place of batch norm
+
+  /// Pixels of a side from the first to the last that a window reads.
+  std::int64_t reach() const noexcept { return (kernel - 1) * dilation + 1; }
 };
 
 /// Writes a network layer by layer, keeping track of the shape of one sample.
 ///
 /// Weights of layers with a bias are drawn as Glorot and Bengio 2010, equation (16): uniform
 /// between -sqrt(6 / (fan in + fan out)) and +sqrt(6 / (fan in + fan out)). Those of layers with
-/// batch norm are normal with variance 2 / fan in before a ReLU (He et al. 2015, equation
-/// (10)), and 1 / fan in without one. Biases are 0 and batch norm starts as the identity, so that a
-/// random network's values neither vanish nor explode. Each layer has a random stream of its own,
-/// so a change of one layer leaves the draws of the others alone.
+/// batch norm, and of convolutions with a window, are normal with variance 2 / fan in before a ReLU
+/// (He et al. 2015, equation (10)), and 1 / fan in without one. Biases are 0 and batch norm starts
+/// as the identity, so that a random network's values neither vanish nor explode. Each layer has a
+/// random stream of its own, so a change of one layer leaves the draws of the others alone.
 class NetworkBuilder {
  public:
   /// Starts with "input" and, unless `options.center` is "none", its mean's subtraction.
   /// @throws InputError naming the option that does not fit.
   NetworkBuilder(std::string_view name,
                  const ZooOptions& options,
-                 std::string_view default_activation);
+                 std::string_view default_activation,
+                 std::int64_t least_classes = 2);
 
   /// A convolution of stride 1 with bias and without padding. The sample must be [C, H, W].
   void convolution(const std::string& layer, std::int64_t channels, std::int64_t kernel);
-  /// A convolution without bias, for batch norm to follow. `groups` divides both channel counts.
+  /// A convolution, for batch norm to follow unless it has a bias. `groups` divides both channel
+  /// counts.
   void convolution(const std::string& layer, std::int64_t channels, const SquareWindow& window);
   /// Batch norm as in inference, with statistics 0 and 1, scale 1 and bias 0.
   void batch_norm(const std::string& layer, float epsilon = 1e-5F);
@@ -61,6 +73,11 @@ class NetworkBuilder {
   /// Drops `share` of the values in training and none in use.
   void dropout(const std::string& layer, float share);
   void activation(const std::string& layer);
+  /// x where it is positive, else x times `slope`.
+  void leaky_relu(const std::string& layer, float slope);
+  /// The channels of each pixel divided by their Euclidean length, then each channel multiplied by
+  /// a parameter of its own that begins as `scale` (Liu, Rabinovich and Berg 2016, section 3.3).
+  void channel_norm(const std::string& layer, float scale);
   /// min(max(x, 0), 6)
   void relu6(const std::string& layer);
 
@@ -79,6 +96,8 @@ class NetworkBuilder {
 
   /// The network, whose last layer's result is called "logits".
   Graph finish();
+  /// The network as far as it goes, for others to add nodes and outputs.
+  Graph finish_without_output();
 
  private:
   void append(std::string layer,

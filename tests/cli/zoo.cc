@@ -26,6 +26,13 @@ TEST_F(Zoo, ListsTheArchitectures) {
   }
 }
 
+TEST_F(Zoo, WritesDetectorsForImagesOfTheirSize) {
+  EXPECT_THAT(succeed({"zoo", "ssd-small", "--out", "net.onnx"}).out, HasSubstr("parameters"));
+  EXPECT_EQ(to_string(read_onnx(path("net.onnx")).inputs.at(0).dims), "[batch, 3, 160, 160]");
+  succeed({"zoo", "ssd-small", "--input", "3,64,96", "--classes", "1", "--out", "net.onnx"});
+  EXPECT_EQ(to_string(read_onnx(path("net.onnx")).inputs.at(0).dims), "[batch, 3, 64, 96]");
+}
+
 TEST_F(Zoo, WritesTheSameBytesForTheSameSeed) {
   for (const char* name : {"lenet300", "lenet5", "mlp"}) {
     succeed({"zoo", name, "--out", "a.onnx", "--seed", "5"});

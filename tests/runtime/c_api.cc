@@ -43,6 +43,33 @@ class CApi : public testing::Test {
   std::string bytes_ = serialize_onnx(small_graph());
 };
 
+TEST_F(CApi, SaysWhichInputsAreIntegers) {
+  Graph graph = small_graph();
+  graph.inputs[0].type = DType::kInt64;
+  Node cast;
+  cast.op = "Cast";
+  cast.inputs = {"x"};
+  cast.outputs = {"floats"};
+  cast.attributes.emplace("to", std::int64_t{1});
+  graph.nodes.front().inputs.front() = "floats";
+  graph.nodes.insert(graph.nodes.begin(), cast);
+  bytes_ = serialize_onnx(graph);
+  lastbit_session* session = load();
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  EXPECT_EQ(lastbit_input(session, 0)->integers, 1);
+  EXPECT_EQ(lastbit_output(session, 0)->integers, 0);
+  std::vector<float> x{1, 2, 3};
+  std::vector<float> y(2);
+  const float* inputs[] = {x.data()};
+  float* outputs[] = {y.data()};
+  EXPECT_EQ(lastbit_run(session, inputs, outputs), 0);
+  EXPECT_EQ(y[0], 14.0F);
+  x[1] = 2.5F;
+  EXPECT_NE(lastbit_run(session, inputs, outputs), 0);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("'x' holds 2.5 at 1, expected integers"));
+  lastbit_free(session);
+}
+
 TEST_F(CApi, RunsAModelFromMemory) {
   lastbit_options options = lastbit_default_options();
   options.batch = 2;
@@ -64,6 +91,22 @@ TEST_F(CApi, RunsAModelFromMemory) {
   float* outputs[] = {y.data()};
   ASSERT_EQ(lastbit_run(session, inputs, outputs), 0) << lastbit_last_error();
   EXPECT_EQ(y, (std::vector<float>{14, 0, 0, 14}));
+  lastbit_free(session);
+}
+
+TEST_F(CApi, SizesDimensionsByName) {
+  Graph graph = small_graph();
+  graph.inputs[0].dims = {{.symbol = "steps"}, {.symbol = "values"}};
+  bytes_ = serialize_onnx(graph);
+  const lastbit_size sizes[] = {{"values", 3}, {"steps", 5}};
+  lastbit_options options = lastbit_default_options();
+  options.sizes = sizes;
+  options.size_count = 2;
+  lastbit_session* session = load(&options);
+  ASSERT_NE(session, nullptr) << lastbit_last_error();
+  EXPECT_EQ(lastbit_input(session, 0)->shape[0], 5);
+  EXPECT_EQ(lastbit_input(session, 0)->shape[1], 3);
+  EXPECT_EQ(lastbit_output(session, 0)->size, 10U);
   lastbit_free(session);
 }
 
@@ -184,6 +227,14 @@ TEST_F(CApi, SaysWhatIsWrongWithOptions) {
   EXPECT_EQ(load(&options), nullptr);
   EXPECT_STREQ(lastbit_last_error(),
                "[runtime] value 'x' of shape [1, 3] takes more than the limit of memory, 8 bytes");
+  options = lastbit_default_options();
+  options.size_count = 1;
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("options.sizes is NULL"));
+  const lastbit_size unnamed{};
+  options.sizes = &unnamed;
+  EXPECT_EQ(load(&options), nullptr);
+  EXPECT_THAT(lastbit_last_error(), HasSubstr("options.sizes[].dimension is NULL"));
   options = {};
   EXPECT_EQ(load(&options), nullptr);
   EXPECT_THAT(lastbit_last_error(), HasSubstr("struct_size is 0"));

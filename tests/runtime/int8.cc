@@ -21,7 +21,7 @@ using reference::node;
 using reference::random_floats;
 using reference::single;
 
-constexpr SessionOptions kInt8 = {.activations = Activations::kInt8};
+const SessionOptions kInt8 = {.activations = Activations::kInt8};
 
 // The floats that the integers of `values` stand for.
 std::vector<float> rounded(std::span<const float> values) {

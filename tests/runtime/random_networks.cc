@@ -15,7 +15,7 @@ namespace lastbit {
 namespace {
 
 constexpr std::uint64_t kNetworks = 500;
-constexpr SessionOptions kInt8 = {.activations = Activations::kInt8};
+const SessionOptions kInt8 = {.activations = Activations::kInt8};
 
 TEST(RandomNetworks, AgreeWithTheReference) {
   for (std::uint64_t seed = 0; seed < kNetworks; ++seed) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 
+#include "lastbit/graph/parameters.h"
 #include "lastbit/graph/window.h"
 #include "lastbit/quant/projector.h"
 
@@ -386,11 +387,9 @@ Graph quantized(Graph graph, const std::string& set) {
   for (const WeightUse& use : lowbit_candidates(graph)) {
     Initializer& initializer = graph.initializers.find(use.initializer)->second;
     const Tensor weights = decode(initializer);
-    initializer = pack_lowbit(
-        projector->project(weights.as_floats(), channel_layout(weights.shape(), use.channel_axis)),
-        weights.shape(),
-        use.channel_axis,
-        projector->name());
+    const Quantized projected =
+        projector->project(weights.as_floats(), layout_of(use, weights.shape(), *projector));
+    initializer = pack_weight(projected, weights.shape(), use, *projector);
   }
   return graph;
 }

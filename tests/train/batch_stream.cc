@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
+#include "lastbit/train/sample_batches.h"
 #include "support.h"
 
 namespace lastbit {
@@ -46,7 +47,7 @@ std::vector<Batch> all(BatchStream&& stream) {
 
 TEST(BatchStream, IsTheSameWithAndWithoutAThread) {
   const auto source = std::make_shared<SlowSamples>();
-  const Batches batches(source, {2, 5, 5}, torch::kCPU, Augmentation::parse("pad2-flip"));
+  const SampleBatches batches(source, {2, 5, 5}, torch::kCPU, Augmentation::parse("pad2-flip"));
   const auto order = shuffled_order(20, 1, 2);
   for (const std::int64_t begin : {0, 6}) {
     std::vector<std::vector<Batch>> results;
@@ -68,7 +69,7 @@ TEST(BatchStream, IsTheSameWithAndWithoutAThread) {
 }
 
 TEST(BatchStream, GivesEachWorkerItsSliceOfEveryBatch) {
-  const Batches batches(
+  const SampleBatches batches(
       std::make_shared<SlowSamples>(), {2, 5, 5}, torch::kCPU, Augmentation::parse("pad2-flip"));
   const auto order = shuffled_order(20, 1, 2);
   const auto stream_of = [&](int worker, int workers, std::size_t ahead) {
@@ -103,7 +104,7 @@ TEST(BatchStream, GivesEachWorkerItsSliceOfEveryBatch) {
 }
 
 TEST(BatchStream, WithoutASeedIsNotAugmented) {
-  const Batches batches(
+  const SampleBatches batches(
       std::make_shared<SlowSamples>(), {2, 3, 3}, torch::kCPU, Augmentation::parse("crop3-flip"));
   const std::vector<std::int64_t> order = {4, 5, 6};
   BatchStream stream(batches, order, {.batch = 3});
@@ -112,7 +113,7 @@ TEST(BatchStream, WithoutASeedIsNotAugmented) {
 }
 
 TEST(BatchStream, RethrowsWhatLoadingThrewAtItsBatch) {
-  const Batches batches(std::make_shared<SlowSamples>(7), {2, 5, 5}, torch::kCPU);
+  const SampleBatches batches(std::make_shared<SlowSamples>(7), {2, 5, 5}, torch::kCPU);
   std::vector<std::int64_t> order;
   for (std::int64_t i = 0; i < 20; ++i) order.push_back(i);
   BatchStream stream(batches, order, {.batch = 5, .ahead = 3});
@@ -124,7 +125,7 @@ TEST(BatchStream, RethrowsWhatLoadingThrewAtItsBatch) {
 
 TEST(BatchStream, LoadsNoFurtherAheadThanAskedAndStopsWhenDropped) {
   const auto source = std::make_shared<SlowSamples>();
-  const Batches batches(source, {2, 5, 5}, torch::kCPU);
+  const SampleBatches batches(source, {2, 5, 5}, torch::kCPU);
   {
     BatchStream stream(batches, shuffled_order(20, 1, 2), {.batch = 2, .ahead = 2});
     stream.next();
@@ -134,10 +135,11 @@ TEST(BatchStream, LoadsNoFurtherAheadThanAskedAndStopsWhenDropped) {
 }
 
 TEST(BatchStream, IsAskedForAThreadBySlowSourcesAlone) {
-  EXPECT_TRUE(Batches(std::make_shared<SlowSamples>(), {2, 5, 5}, torch::kCPU).load_is_slow());
+  EXPECT_TRUE(
+      SampleBatches(std::make_shared<SlowSamples>(), {2, 5, 5}, torch::kCPU).load_is_slow());
   const auto quick = std::make_shared<RandomSamples>(4, Shape{3}, 2);
-  EXPECT_FALSE(Batches(quick, {3}, torch::kCPU).load_is_slow());
-  const Batches batches(quick, {3}, torch::kCPU);
+  EXPECT_FALSE(SampleBatches(quick, {3}, torch::kCPU).load_is_slow());
+  const SampleBatches batches(quick, {3}, torch::kCPU);
   BatchStream stream(batches, {0, 1, 2}, {.batch = 2});
   stream.next();
   EXPECT_GT(stream.waited(), 0.0);

@@ -1,5 +1,3 @@
-#include "lastbit/train/batches.h"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -12,6 +10,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/data/parts.h"
+#include "lastbit/train/sample_batches.h"
 #include "support.h"
 
 namespace lastbit {
@@ -19,7 +18,7 @@ namespace {
 
 TEST(Batches, GatherSamplesAndLabelsInTheOrderAsked) {
   const auto source = std::make_shared<RandomSamples>(7, Shape{2, 3}, 4);
-  const Batches batches(source, {2, 3}, torch::kCPU);
+  const SampleBatches batches(source, {2, 3}, torch::kCPU);
   EXPECT_EQ(batches.size(), 7);
   const std::vector<std::int64_t> indices = {6, 0, 3, 6};
   const Batch batch = batches.gather(indices);
@@ -36,10 +35,10 @@ TEST(Batches, GatherSamplesAndLabelsInTheOrderAsked) {
 TEST(Batches, TakeTheShapeThatTheNetworkAsksFor) {
   const auto image = std::make_shared<RandomSamples>(3, Shape{1, 4, 4}, 2);
   const std::vector<std::int64_t> first = {0};
-  EXPECT_EQ(Batches(image, {16}, torch::kCPU).gather(first).input.sizes(),
+  EXPECT_EQ(SampleBatches(image, {16}, torch::kCPU).gather(first).input.sizes(),
             (std::vector<std::int64_t>{1, 16}));
   const auto flat = std::make_shared<RandomSamples>(3, Shape{16}, 2);
-  EXPECT_EQ(Batches(flat, {1, 4, 4}, torch::kCPU).gather(first).input.sizes(),
+  EXPECT_EQ(SampleBatches(flat, {1, 4, 4}, torch::kCPU).gather(first).input.sizes(),
             (std::vector<std::int64_t>{1, 1, 4, 4}));
 }
 
@@ -62,10 +61,10 @@ void expect_equal_placements(torch::Device device) {
     const Augmentation augmentation = Augmentation::parse(how);
     const Shape shape = augmentation.output_shape({3, 8, 8});
     const auto batch = [&](torch::Device where, Placement placement, bool augmented) {
-      const Batches batches(source, shape, where, augmentation, {}, placement);
+      const SampleBatches batches(source, shape, where, augmentation, {}, placement);
       std::optional<AugmentationSeed> seed;
       if (augmented) seed = AugmentationSeed{5, 6};
-      return batches.ready(batches.load(indices), seed);
+      return batches.ready(batches.load(indices, {}), seed);
     };
     for (const bool augmented : {false, true}) {
       const Batch host = batch(torch::kCPU, Placement::kHost, augmented);
@@ -89,7 +88,7 @@ TEST(Batches, AreTheSameOnAGpu) {
 TEST(Batches, NameBothShapesThatDoNotFit) {
   const auto source = std::make_shared<RandomSamples>(3, Shape{3, 32, 32}, 2);
   const std::string message = message_of<InputError>([&] {
-    Batches(source, {1, 28, 28}, torch::kCPU);
+    SampleBatches(source, {1, 28, 28}, torch::kCPU);
   });
   EXPECT_THAT(message, testing::HasSubstr("[3, 32, 32]"));
   EXPECT_THAT(message, testing::HasSubstr("[1, 28, 28]"));
@@ -161,11 +160,11 @@ TEST(StatisticsByChannel, AreThoseOfAllValuesOfTheChannel) {
 
 TEST(Batches, AugmentInTheShapeOfTheDataAndFillWithAColour) {
   const auto image = std::make_shared<RandomSamples>(3, Shape{1, 4, 4}, 2);
-  const Batches batches(
+  const SampleBatches batches(
       image, {16}, torch::kCPU, Augmentation::parse("pad4"), torch::tensor({9.0F}));
   const std::vector<std::int64_t> indices = {0, 1, 2};
   const Batch plain = batches.gather(indices);
-  const Batch changed = batches.ready(batches.load(indices), AugmentationSeed{1, 0});
+  const Batch changed = batches.ready(batches.load(indices, {}), AugmentationSeed{1, 0});
   EXPECT_EQ(changed.input.sizes(), (std::vector<std::int64_t>{3, 16}));
   EXPECT_FALSE(changed.input.equal(plain.input));
   EXPECT_TRUE(changed.input.eq(9.0F).any().item<bool>());

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/method/registry.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/trainer.h"
 #include "rings.h"
 #include "tiny.h"
@@ -62,7 +63,7 @@ struct Worker {
 
   Graph graph;
   Network network;
-  Batches data;
+  SampleBatches data;
   std::unique_ptr<Method> method;
   Trainer trainer;
 };

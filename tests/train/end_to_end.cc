@@ -10,6 +10,7 @@
 #include "lastbit/graph/onnx.h"
 #include "lastbit/method/admm.h"
 #include "lastbit/runtime/session.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/trainer.h"
 #include "support.h"
 
@@ -44,8 +45,8 @@ TEST_P(EndToEnd, TheRuntimesErrorIsTheTrainers) {
   const Graph graph = small_mlp();
   const Dataset digits = small_digits(2000, 500);
   Network network(graph, constraints(graph, GetParam()));
-  const Batches train(digits.train, network.sample_shape(), torch::kCPU);
-  const Batches test(digits.test, network.sample_shape(), torch::kCPU);
+  const SampleBatches train(digits.train, network.sample_shape(), torch::kCPU);
+  const SampleBatches test(digits.test, network.sample_shape(), torch::kCPU);
   Trainer(network, train, test, {.epochs = 2, .batch = 64}).run({});
   const auto admm = make_admm({.rho = Schedule::parse("1e-3..1e-1", "rho")});
   Trainer(network, train, test, {.epochs = 2, .batch = 64, .learning_rate = 0.02}, admm.get())

@@ -11,6 +11,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/train/batch_norm.h"
 #include "lastbit/train/distillation.h"
+#include "lastbit/train/sample_batches.h"
 #include "support.h"
 
 namespace lastbit {
@@ -39,7 +40,7 @@ Graph norm_graph() {
 TEST(BatchNorm, TakesTheAverageOverBatchesWhateverItWas) {
   Network network(norm_graph(), {});
   const auto samples = std::make_shared<RandomSamples>(40, Shape{3}, 2);
-  const Batches data(samples, {3}, torch::kCPU);
+  const SampleBatches data(samples, {3}, torch::kCPU);
   EXPECT_EQ(reestimate_batch_norm(network, data, 20, 100, 1), 2);
   const std::vector<std::int64_t> order = shuffled_order(40, 1, 0);
   std::vector<double> mean(3, 0.0);
@@ -75,14 +76,14 @@ TEST(BatchNorm, TakesTheAverageOverBatchesWhateverItWas) {
 
 TEST(BatchNorm, IsNothingToEstimateInANetworkWithoutIt) {
   Network network(small_mlp(), {});
-  const Batches data(small_digits(20, 1).train, network.sample_shape(), torch::kCPU);
+  const SampleBatches data(small_digits(20, 1).train, network.sample_shape(), torch::kCPU);
   EXPECT_EQ(reestimate_batch_norm(network, data, 10, 10, 1), 0);
 }
 
 TEST(Distillation, AddsTheDivergenceFromTheTeacher) {
   Network teacher(small_mlp(1), {});
   teacher.set_training(false);
-  const Batch batch = Batches(small_digits(6, 1).train, teacher.sample_shape(), torch::kCPU)
+  const Batch batch = SampleBatches(small_digits(6, 1).train, teacher.sample_shape(), torch::kCPU)
                           .gather(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5});
   const torch::Tensor taught = teacher.forward(batch.input).detach().to(torch::kFloat64);
   const torch::Tensor logits = torch::randn({6, 10}).set_requires_grad(true);
@@ -106,7 +107,7 @@ TEST(Distillation, AddsTheDivergenceFromTheTeacher) {
 TEST(Distillation, FromItselfLeavesNothingToLearn) {
   Network teacher(small_mlp(1), {});
   teacher.set_training(false);
-  const Batch batch = Batches(small_digits(4, 1).train, teacher.sample_shape(), torch::kCPU)
+  const Batch batch = SampleBatches(small_digits(4, 1).train, teacher.sample_shape(), torch::kCPU)
                           .gather(std::vector<std::int64_t>{0, 1, 2, 3});
   const torch::Tensor logits = teacher.forward(batch.input);
   const torch::Tensor loss = at::cross_entropy_loss(logits, batch.labels);

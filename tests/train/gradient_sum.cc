@@ -35,7 +35,8 @@ Graph wide_mlp() {
 }
 
 struct Pass {
-  explicit Pass(Graph graph = wide_mlp()) : network(std::move(graph), {}), sum(workers, network) {}
+  explicit Pass(Graph graph = wide_mlp(), std::vector<std::string> values = {})
+      : network(std::move(graph), {}, torch::kCPU, std::move(values)), sum(workers, network) {}
 
   void backward() {
     torch::manual_seed(1);
@@ -87,7 +88,7 @@ TEST(GradientSum, StartsAllInTheSameOrderWithoutABackwardPass) {
   }
 }
 
-// A second output reads the hidden layer; the loss does not, so its matrix has no gradient.
+// A second value reads the hidden layer; the loss does not, so its matrix has no gradient.
 TEST(GradientSum, PutsOffWhatStandsBehindAParameterWithoutGradient) {
   Graph graph = wide_mlp();
   Node head;
@@ -99,7 +100,8 @@ TEST(GradientSum, PutsOffWhatStandsBehindAParameterWithoutGradient) {
   graph.outputs.push_back({.name = "other", .dims = graph.outputs[0].dims});
   graph.outputs.back().dims.back() = Dim{300};
 
-  Pass pass(std::move(graph));
+  const std::vector<std::string> values = {graph.outputs[0].name, "other"};
+  Pass pass(std::move(graph), values);
   pass.sum.begin();
   pass.backward();
   EXPECT_TRUE(pass.workers.starts.empty());

@@ -5,6 +5,7 @@
 
 #include "lastbit/method/admm.h"
 #include "lastbit/method/fixed_codes.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/trainer.h"
 #include "support.h"
 
@@ -33,8 +34,8 @@ struct Lesson {
 
   Network network;
   Dataset digits;
-  Batches train;
-  Batches test;
+  SampleBatches train;
+  SampleBatches test;
 };
 
 TEST(Learning, TheLossFallsFromEpochToEpoch) {

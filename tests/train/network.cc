@@ -282,15 +282,82 @@ TEST(Dropout, DropsItsShareInTrainingAlone) {
   EXPECT_EQ(vector_of(network.forward(x)), std::vector<float>(10000, 1.0F));
 }
 
+// Two inputs and three results, one of which nothing but the file needs.
+Graph branching_network(Random& random) {
+  Graph graph =
+      single({2, 3},
+             {node("MatMul", {"x", "first.weight"}, {}, "a"),
+              node("Add", {"a", "z"}, {}, "b"),
+              node("Relu", {"b"}, {}, "c"),
+              node("MatMul", {"c", "second.weight"}, {}, "y"),
+              node("SoftmaxCrossEntropyLoss", {"y", "labels", "loss.weight"}, {}, "loss")});
+  graph.inputs.push_back({.name = "z", .type = DType::kFloat, .dims = {{-1, "rows"}, {4, ""}}});
+  graph.inputs.push_back({.name = "labels", .type = DType::kInt64, .dims = {{-1, "rows"}}});
+  graph.outputs.insert(graph.outputs.begin(), reference::value("loss", {}));
+  add_random(graph, "first.weight", {3, 4}, random);
+  add_random(graph, "second.weight", {4, 5}, random);
+  add_random(graph, "loss.weight", {5}, random);
+  return graph;
+}
+
+TEST(Network, ComputesTheValuesItIsAskedForAndTrainsWhatTheyNeed) {
+  Random random(4);
+  const Graph graph = branching_network(random);
+  const std::vector<torch::Tensor> inputs = {torch::randn({2, 3}), torch::randn({2, 4})};
+  Network both(graph, {}, torch::kCPU, {"y", "b"});
+  ASSERT_EQ(both.inputs().size(), 2U);
+  EXPECT_EQ(both.inputs()[1].name, "z");
+  EXPECT_EQ(both.parameters().numel(), 3 * 4 + 4 * 5);
+  EXPECT_TRUE(both.sample_shape().empty());
+  const auto values = both.compute(inputs);
+  ASSERT_EQ(values.size(), 2U);
+  const auto leaves = both.leaves();
+  const torch::Tensor b = inputs[0].matmul(leaves[0].value) + inputs[1];
+  EXPECT_EQ(vector_of(values[1]), vector_of(b));
+  EXPECT_EQ(vector_of(values[0]), vector_of(b.relu().matmul(leaves[1].value)));
+  EXPECT_EQ(both.exported().nodes.size(), graph.nodes.size());
+  EXPECT_EQ(floats(both.exported(), "loss.weight"), floats(graph, "loss.weight"));
+
+  Network less(graph, {}, torch::kCPU, {"a"});
+  EXPECT_EQ(less.parameters().numel(), 3 * 4);
+  EXPECT_EQ(less.sample_shape(), (Shape{3}));
+  EXPECT_EQ(vector_of(less.forward(inputs[0])), vector_of(inputs[0].matmul(leaves[0].value)));
+  EXPECT_EQ(floats(less.exported(), "second.weight"), floats(graph, "second.weight"));
+}
+
+TEST(Network, NamesValuesAndInputsThatDoNotFit) {
+  Random random(4);
+  const Graph graph = branching_network(random);
+  const auto with = [&](std::vector<std::string> values) {
+    return message_of<InputError>([&] { Network(graph, {}, torch::kCPU, std::move(values)); });
+  };
+  EXPECT_EQ(with({"y", "boxes"}),
+            "[graph] there is no value 'boxes', expected an input or what one of the nodes makes");
+  EXPECT_THAT(with({"loss"}), testing::HasSubstr("(SoftmaxCrossEntropyLoss): operator is not"));
+  const std::vector<std::string> rules = {"second.weight=ternary"};
+  EXPECT_EQ(message_of<InputError>(
+                [&] { Network(graph, choose_codebooks(graph, rules), torch::kCPU, {"a"}); }),
+            "[network] 'second.weight' has codebook ternary/tensor, but nothing that is trained "
+            "reads it");
+  Network network(graph, {}, torch::kCPU, {"y"});
+  EXPECT_EQ(message_of<InputError>([&] {
+              network.forward(torch::zeros({2, 3}));
+            }),
+            "[network] got 1 inputs, expected 2: x, z");
+  const std::vector<torch::Tensor> integers = {torch::zeros({2, 3}),
+                                               torch::zeros({2, 4}, torch::kInt64)};
+  EXPECT_EQ(message_of<InputError>([&] { network.compute(integers); }),
+            "[network] input 'z' is no tensor of float");
+}
+
 TEST(Network, SaysWhichInputsItExpects) {
   Graph graph = single({2, 3}, {node("Relu", {"x"})});
-  graph.inputs.push_back(reference::value("z", {2, 3}));
-  EXPECT_EQ(message_of<InputError>([&] { Network(graph, {}); }),
-            "[network] the graph has 2 inputs and 1 outputs, training expects one input and an "
-            "output");
   graph.inputs = {{.name = "x", .type = DType::kFloat, .dims = {{-1, "batch"}, {-1, "width"}}}};
   EXPECT_EQ(message_of<InputError>([&] { Network(graph, {}); }),
             "[network] input 'x' is [batch, width], expected all sizes but the batch to be known");
+  graph.outputs.clear();
+  EXPECT_EQ(message_of<InputError>([&] { Network(graph, {}); }),
+            "[network] the graph has no output, training expects one");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "lastbit/base/random.h"
 #include "lastbit/method/registry.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/startup.h"
 #include "lastbit/train/trainer.h"
 #include "rings.h"
@@ -93,7 +94,7 @@ struct Worker {
 
   Graph graph;
   Network network;
-  Batches data;
+  SampleBatches data;
   std::unique_ptr<Method> method;
   Trainer trainer;
 };

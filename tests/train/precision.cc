@@ -14,6 +14,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/train/distillation.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/trainer.h"
 #include "support.h"
 #include "tests/runtime/small_zoo.h"
@@ -187,8 +188,8 @@ struct Training {
   Graph graph;
   Network network;
   Dataset digits;
-  Batches train;
-  Batches test;
+  SampleBatches train;
+  SampleBatches test;
   Trainer trainer;
 };
 

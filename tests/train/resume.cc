@@ -10,6 +10,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/method/registry.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/trainer.h"
 #include "tiny.h"
 
@@ -57,7 +58,7 @@ struct Training {
 
   Graph graph;
   Network network;
-  Batches data;
+  SampleBatches data;
   std::unique_ptr<Method> method;
   Trainer trainer;
 };

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "lastbit/base/text.h"
+#include "lastbit/train/sample_batches.h"
 #include "support.h"
 
 namespace lastbit {
@@ -26,7 +27,7 @@ struct Tiny {
 
   Graph graph;
   Network network;
-  Batches data;
+  SampleBatches data;
 };
 
 // Writes down which hooks are called, with what it is told.

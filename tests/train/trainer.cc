@@ -10,6 +10,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/method/admm.h"
+#include "lastbit/train/sample_batches.h"
 #include "tiny.h"
 
 namespace lastbit {
@@ -138,7 +139,7 @@ TEST(Trainer, SaysThatTheLossIsNoLongerFinite) {
   const Graph graph = make_network(
       "mlp", {.input = {4}, .classes = 2, .hidden = {8, 8}, .center = "none", .seed = 2});
   Network network(graph, {});
-  const Batches data(std::make_shared<RandomSamples>(100, Shape{4}, 2), {4}, torch::kCPU);
+  const SampleBatches data(std::make_shared<RandomSamples>(100, Shape{4}, 2), {4}, torch::kCPU);
   Trainer trainer(network, data, data, {.epochs = 50, .batch = 10, .learning_rate = 1e6});
   const std::string message = message_of<WorkError>([&] { trainer.run({}); });
   EXPECT_THAT(message, testing::StartsWith("[train] the loss is no longer finite in epoch "));
@@ -163,7 +164,7 @@ TEST(Trainer, NamesTheOptionThatIsOutOfRange) {
 TEST(Trainer, WantsAnOutputForEveryClass) {
   const Graph graph = tiny_graph(3);
   Network network(graph, {});
-  const Batches data(std::make_shared<RandomSamples>(10, Shape{4}, 5), {4}, torch::kCPU);
+  const SampleBatches data(std::make_shared<RandomSamples>(10, Shape{4}, 5), {4}, torch::kCPU);
   EXPECT_EQ(message_of<InputError>([&] { Trainer(network, data, data, {}); }),
             "[data] the model's output is [1, 3] for one sample, expected [1, classes] with at "
             "least the data's 5 classes");
@@ -190,7 +191,7 @@ Run run_with_seed(std::uint64_t seed, bool with_method, bool with_dropout = fals
     graph.nodes.insert(graph.nodes.end() - 1, dropout);
   }
   Network network(graph, constraints(graph, "ternary"));
-  const Batches data(std::make_shared<RandomSamples>(50, Shape{4}, 2), {4}, torch::kCPU);
+  const SampleBatches data(std::make_shared<RandomSamples>(50, Shape{4}, 2), {4}, torch::kCPU);
   const auto method = with_method ? make_admm({.rho = 0.01}) : nullptr;
   Run result;
   Observer observer;
@@ -230,7 +231,7 @@ TEST(Evaluate, AgreesWithALoopInDouble) {
   const Graph graph = tiny_graph(3);
   Network network(graph, {});
   const auto source = std::make_shared<RandomSamples>(1203, Shape{4}, 3);  // more than two batches
-  const Batches data(source, {4}, torch::kCPU);
+  const SampleBatches data(source, {4}, torch::kCPU);
   const Score score = evaluate(network, data);
   EXPECT_EQ(score.examples, 1203);
   const torch::NoGradGuard no_gradient;

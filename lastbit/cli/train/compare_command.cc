@@ -17,6 +17,7 @@
 #include "lastbit/cli/table.h"
 #include "lastbit/cli/train/compress_options.h"
 #include "lastbit/cli/train/contestants.h"
+#include "lastbit/cli/train/figures.h"
 #include "lastbit/cli/train/job_runner.h"
 #include "lastbit/graph/onnx.h"
 #include "lastbit/train/network.h"
@@ -27,7 +28,9 @@ namespace {
 struct Row {
   std::string method;
   std::string codebook;
-  std::vector<double> errors;   // percent
+  std::string figure;  // its key in JSON
+  std::string title;   // its name in tables
+  std::vector<double> figures;
   std::vector<double> losses;   // nats
   std::vector<double> seconds;  // of training
   std::vector<double> float_seconds;
@@ -195,7 +198,10 @@ std::vector<Row> compare(const CompareChoice& choice, const CLI::App& app) {
       row.codebook = codebook;
       for (std::int64_t seed = 0; seed < choice.seeds; ++seed) {
         const nlohmann::json& result = results[next++];
-        row.errors.push_back(result.at("test").at("error").get<double>());
+        const Figure figure = figure_in(result.at("test"));
+        row.figures.push_back(figure.value);
+        row.figure = figure.key;
+        row.title = figure.text;
         row.losses.push_back(result.at("test").at("loss").get<double>());
         row.seconds.push_back(result.at("training_seconds").get<double>());
         row.float_seconds.push_back(
@@ -214,33 +220,34 @@ double time_ratio(const Row& row) {
 }
 
 std::string table_text(const std::vector<Row>& rows) {
-  Table table({"method", "codebook", "error %", "loss", "bytes", "smaller", "time"});
+  Table table({"method", "codebook", rows.front().title, "loss", "bytes", "smaller", "time"});
   for (const Row& row : rows) {
     table.add({row.method,
                row.codebook,
-               statistics_text(row.errors, 2),
+               statistics_text(row.figures, 2),
                statistics_text(row.losses, 4),
                fmt::format("{}", row.bytes),
                fmt::format("{:.1f}x", row.ratio),
                row.seconds.front() > 0.0 ? fmt::format("{:.2f}x", time_ratio(row)) : "-"});
   }
-  return table.text() +
-         "error, loss: on the test part, mean ± standard deviation over the seeds; smaller: than "
+  return table.text() + rows.front().figure +
+         ", loss: on the test part, mean ± standard deviation over the seeds; smaller: than "
          "the float file;\ntime: training with the method over as many float epochs\n";
 }
 
 std::string csv_text(const std::vector<Row>& rows) {
   std::string result =
-      "method,codebook,seeds,error,error_sd,loss,loss_sd,bytes,ratio,seconds,time_ratio\n";
+      fmt::format("method,codebook,seeds,{0},{0}_sd,loss,loss_sd,bytes,ratio,seconds,time_ratio\n",
+                  rows.front().figure);
   for (const Row& row : rows) {
-    const Statistics error = statistics(row.errors);
+    const Statistics figure = statistics(row.figures);
     const Statistics loss = statistics(row.losses);
     result += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{}\n",
                           row.method,
                           row.codebook,
-                          row.errors.size(),
-                          error.mean,
-                          error.deviation,
+                          row.figures.size(),
+                          figure.mean,
+                          figure.deviation,
                           loss.mean,
                           loss.deviation,
                           row.bytes,
@@ -254,13 +261,13 @@ std::string csv_text(const std::vector<Row>& rows) {
 nlohmann::ordered_json json_of(const std::vector<Row>& rows) {
   nlohmann::ordered_json result = nlohmann::ordered_json::array();
   for (const Row& row : rows) {
-    const Statistics error = statistics(row.errors);
+    const Statistics figure = statistics(row.figures);
     const Statistics loss = statistics(row.losses);
     result.push_back({{"method", row.method},
                       {"codebook", row.codebook},
-                      {"seeds", row.errors.size()},
-                      {"error", error.mean},
-                      {"error_sd", error.deviation},
+                      {"seeds", row.figures.size()},
+                      {row.figure, figure.mean},
+                      {row.figure + "_sd", figure.deviation},
                       {"loss", loss.mean},
                       {"loss_sd", loss.deviation},
                       {"bytes", row.bytes},

@@ -17,6 +17,7 @@
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/train/compress_options.h"
 #include "lastbit/cli/train/compression.h"
+#include "lastbit/cli/train/figures.h"
 #include "lastbit/cli/train/jobs.h"
 #include "lastbit/cli/train/run_start.h"
 #include "lastbit/cli/train/worker_run.h"

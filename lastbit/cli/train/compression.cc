@@ -19,15 +19,28 @@ std::vector<Constraint> constraints_of(const Graph& graph, const CompressChoice&
   return result;
 }
 
+std::vector<std::string> values_of(const Material* material, const Graph& graph) {
+  return material == nullptr ? std::vector<std::string>{} : material->values(graph);
+}
+
 }  // namespace
 
 Compression::Compression(CompressChoice& choice, const MethodInfo& info)
     : choice_(choice),
       info_(info),
       reference_(read_onnx(choice.model)),
-      network_(reference_, constraints_of(reference_, choice), device_of(choice.training)),
+      material_(choice.data.name.empty() ? nullptr : open_material(choice.data, &reference_)),
+      network_(reference_,
+               constraints_of(reference_, choice),
+               device_of(choice.training),
+               values_of(material_.get(), reference_)),
       method_(make_method(info, choice.method)) {
-  open_data();
+  network_.set_locked_dropout(choice.training.locked_dropout);
+  if (material_ != nullptr) {
+    data_ = material_->workload(reference_, network_, choice.training);
+    data_->task->require_fit(network_, *data_->test);
+    choice.training.trainer.task = data_->task.get();
+  }
   if (!info_.trains && choice.finish_epochs == 0) return;
   if (!data_) {
     throw InputError(
@@ -37,28 +50,24 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
   }
   TrainerOptions& options = choice.training.trainer;
   if (choice.distill != 0.0) {
-    teacher_ = std::make_unique<Network>(reference_, std::vector<Constraint>{}, network_.device());
+    teacher_ = std::make_unique<Network>(reference_,
+                                         std::vector<Constraint>{},
+                                         network_.device(),
+                                         values_of(material_.get(), reference_));
     teacher_->set_training(false);
     options.distillation.teacher = teacher_.get();
     options.distillation.share = choice.distill;
   }
-  if (info_.trains) trainer_.emplace(network_, data_->train, data_->test, options, method_.get());
-}
-
-void Compression::open_data() {
-  if (choice_.data.name.empty()) return;
-  const Dataset data = open(choice_.data);
-  data_ = batches_of(data, network_, choice_.training);
-  require_classes(network_, data_->test);
+  if (info_.trains) trainer_.emplace(network_, *data_->train, *data_->test, options, method_.get());
 }
 
 std::optional<Score> Compression::test_score() {
-  if (data_) return evaluate(network_, data_->test, workers());
+  if (data_) return data_->task->evaluate(network_, *data_->test, workers());
   return std::nullopt;
 }
 
 std::optional<Score> Compression::train_score() {
-  if (data_) return evaluate(network_, data_->train, workers());
+  if (data_) return data_->task->evaluate(network_, *data_->train, workers());
   return std::nullopt;
 }
 
@@ -76,7 +85,7 @@ void Compression::run(RunFolder& folder, Checkpoints& checkpoints, const Checkpo
     if (from != nullptr) trainer_->load(from->state);
     run_with_progress(*trainer_,
                       choice_.training.trainer,
-                      data_->train.size(),
+                      *data_->train,
                       "compress",
                       folder,
                       checkpoints,
@@ -101,10 +110,9 @@ void Compression::finish(RunFolder& folder, Checkpoints& checkpoints, const Chec
   options.learning_rate = Schedule::cosine(options.learning_rate.first() / 10.0);
   options.seed += 1;
   auto fixed = make_fixed_codes(method_->deployed());
-  Trainer finisher(network_, data_->train, data_->test, options, fixed.get());
+  Trainer finisher(network_, *data_->train, *data_->test, options, fixed.get());
   if (from != nullptr) finisher.load(from->state);
-  run_with_progress(
-      finisher, options, data_->train.size(), "finish", folder, checkpoints, trained_);
+  run_with_progress(finisher, options, *data_->train, "finish", folder, checkpoints, trained_);
   method_ = std::move(fixed);
 }
 
@@ -112,7 +120,7 @@ void Compression::estimate_batch_norm() {
   constexpr std::int64_t kBatches = 200;
   const TrainerOptions& options = choice_.training.trainer;
   const std::int64_t batches =
-      reestimate_batch_norm(network_, data_->train, options.batch, kBatches, options.seed);
+      reestimate_batch_norm(network_, *data_->train, options.batch, kBatches, options.seed);
   if (batches > 0 && leads(workers())) {
     std::cerr << fmt::format("finish: batch norm estimated anew on {} batches\n", batches);
   }

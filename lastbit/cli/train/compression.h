@@ -7,6 +7,7 @@
 
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/run_folder.h"
+#include "lastbit/cli/train/material.h"
 #include "lastbit/cli/train/method_options.h"
 #include "lastbit/cli/train/training.h"
 #include "lastbit/cli/train/worker_run.h"
@@ -63,17 +64,17 @@ class Compression {
 
  private:
   Communicator* workers() const noexcept { return choice_.training.trainer.workers; }
-  void open_data();
   void finish(RunFolder& folder, Checkpoints& checkpoints, const Checkpoint* from);
   void estimate_batch_norm();
 
   CompressChoice& choice_;
   const MethodInfo& info_;
   Graph reference_;
+  std::unique_ptr<Material> material_;  // null without data
   Network network_;
   std::unique_ptr<Network> teacher_;
   std::unique_ptr<Method> method_;
-  std::optional<BothParts> data_;
+  std::optional<Workload> data_;
   std::optional<Trainer> trainer_;  // made before any work, so that wrong options are found
   Trained trained_;
 };

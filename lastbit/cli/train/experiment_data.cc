@@ -6,7 +6,9 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/cli/data_options.h"
+#include "lastbit/data/detection.h"
 #include "lastbit/data/sha256.h"
+#include "lastbit/data/text.h"
 #include "lastbit/graph/shapes.h"
 
 namespace lastbit {
@@ -64,6 +66,44 @@ std::string image_folder(const Experiment& experiment, const std::string& given,
   return cat(given, quick ? ",size=72" : ",size=256");
 }
 
+// As Mikolov's preprocessing left it, with an end for each line.
+bool is_penn_treebank(const TextSet& text) {
+  return text.train.ids.size() == 929'589 && text.test.ids.size() == 82'430 &&
+         text.vocabulary.size() == 10'000;
+}
+
+ExperimentData words_of(const Experiment& experiment,
+                        const std::string& given,
+                        const std::string& folder) {
+  const std::string name = given.empty() ? "words:ptb" : given;
+  if (!is_text_name(name)) {
+    throw InputError(cat("[reproduce] ",
+                         experiment.name,
+                         " cannot take '",
+                         name,
+                         "', expected --data words:PATH with PATH.train.txt and PATH.test.txt"));
+  }
+  return {name, is_penn_treebank(open_text(name, {.data_dir = folder}))};
+}
+
+// VOC2007's test images, and the training images of 2007 and 2012.
+bool is_voc(const DetectionSet& boxes) {
+  return boxes.class_names.size() == 20 && boxes.test->size() == 4'952 &&
+         boxes.train->size() == 16'551;
+}
+
+ExperimentData boxes_of(const Experiment& experiment,
+                        const std::string& given,
+                        const std::string& folder) {
+  if (!is_detection_name(given)) {
+    throw InputError(cat("[reproduce] ",
+                         experiment.name,
+                         given.empty() ? " needs images" : cat(" cannot take '", given, "'"),
+                         ", expected --data voc:VOCdevkit/VOC2007,also=VOCdevkit/VOC2012"));
+  }
+  return {given, is_voc(open_detection(given, {.data_dir = folder}))};
+}
+
 }  // namespace
 
 ExperimentData experiment_data(const Experiment& experiment,
@@ -73,19 +113,23 @@ ExperimentData experiment_data(const Experiment& experiment,
   const auto opened = [&](const std::string& name) {
     return open({.name = name, .folder = folder});
   };
-  switch (experiment.images) {
-    case Images::kMnist: {
+  switch (experiment.corpus) {
+    case Corpus::kMnist: {
       const std::string name = given.empty() ? "mnist" : given;
       require_shape(experiment, name, opened(name), {1, 28, 28}, "mnist");
       return {name, name == "mnist"};
     }
-    case Images::kCifar10: {
+    case Corpus::kCifar10: {
       const std::string name = given.empty() ? "cifar10" : given;
       const Dataset data = opened(name);
       require_shape(experiment, name, data, {3, 32, 32}, "cifar10");
       return {name, is_original_cifar10(data)};
     }
-    case Images::kImageNet:
+    case Corpus::kPennTreebank:
+      return words_of(experiment, given, folder);
+    case Corpus::kVoc:
+      return boxes_of(experiment, given, folder);
+    case Corpus::kImageNet:
       break;
   }
   const std::string name = image_folder(experiment, given, quick);

@@ -9,7 +9,7 @@ namespace lastbit {
 /// The data set of an experiment's runs.
 struct ExperimentData {
   std::string name;        ///< as `--data` takes it
-  bool published = false;  ///< whether published figures are of these very images
+  bool published = false;  ///< whether published figures are of these very data
 };
 
 /// @param given   what the user asked for; empty for the published data.

@@ -22,7 +22,11 @@ std::vector<std::string> with(std::vector<std::string> words,
 
 std::vector<Experiment> experiments() {
   std::vector<Experiment> result;
-  for (const auto& family : {mnist_experiments(), cifar_experiments(), imagenet_experiments()}) {
+  for (const auto& family : {mnist_experiments(),
+                             cifar_experiments(),
+                             imagenet_experiments(),
+                             language_experiments(),
+                             detection_experiments()}) {
     result.insert(result.end(), family.begin(), family.end());
   }
   return result;

@@ -8,8 +8,8 @@
 
 namespace lastbit {
 
-/// The images of an experiment: they decide which data sets fit and whose figures are published.
-enum class Images : std::uint8_t { kMnist, kCifar10, kImageNet };
+/// The data of an experiment: they decide which data sets fit and whose figures are published.
+enum class Corpus : std::uint8_t { kMnist, kCifar10, kImageNet, kPennTreebank, kVoc };
 
 /// What a setting squeezes.
 enum class Start : std::uint8_t {
@@ -21,8 +21,9 @@ enum class Start : std::uint8_t {
 struct Setting {
   std::string name;                   ///< "lc, K=2"
   std::vector<std::string> compress;  ///< options of `lastbit compress` beside the shared ones
-  std::optional<double> error = {};   ///< published test error, percent
-  std::optional<double> bits = {};    ///< published ratio of bits, float to low-bit
+  /// Published, on the test part: error in percent, perplexity, or mean precision in percent.
+  std::optional<double> published = {};
+  std::optional<double> bits = {};  ///< published ratio of bits, float to low-bit
   Start start = Start::kReference;
   /// At reduced length, in place of `compress`; where nothing is said, that without the published
   /// length.
@@ -33,12 +34,12 @@ struct Setting {
 
 /// One network of an experiment: a reference for each seed, then each setting from it.
 struct Subject {
-  std::string network;                         ///< of the zoo
-  std::vector<std::string> train;              ///< options of `lastbit train`
-  std::vector<std::string> quick_train;        ///< the same at reduced length
-  std::vector<std::string> compress;           ///< options shared by all settings
-  std::vector<std::string> quick_compress;     ///< in their place at reduced length
-  std::optional<double> reference_error = {};  ///< published, percent
+  std::string network;                      ///< of the zoo
+  std::vector<std::string> train;           ///< options of `lastbit train`
+  std::vector<std::string> quick_train;     ///< the same at reduced length
+  std::vector<std::string> compress;        ///< options shared by all settings
+  std::vector<std::string> quick_compress;  ///< in their place at reduced length
+  std::optional<double> reference = {};     ///< published figure of the float network
   std::vector<Setting> settings = {};
 };
 
@@ -46,7 +47,7 @@ struct Subject {
 struct Experiment {
   std::string name;
   std::string summary;
-  Images images = Images::kMnist;
+  Corpus corpus = Corpus::kMnist;
   std::vector<Subject> subjects;
 };
 
@@ -60,6 +61,8 @@ std::vector<Experiment> experiments();
 std::vector<Experiment> mnist_experiments();
 std::vector<Experiment> cifar_experiments();
 std::vector<Experiment> imagenet_experiments();
+std::vector<Experiment> language_experiments();
+std::vector<Experiment> detection_experiments();
 
 /// `words` and then `more`.
 std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more);

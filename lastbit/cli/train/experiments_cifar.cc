@@ -29,7 +29,7 @@ Setting from_scratch(const std::string& name,
            {cat("--codebook=", set), "--learning-rate=0.1/10@0.4,0.6,0.75", "--finish-epochs=0"});
   return {.name = cat(name, ", ", set),
           .compress = words,
-          .error = error,
+          .published = error,
           .start = Start::kRandom,
           .quick_compress = words};
 }
@@ -58,7 +58,7 @@ Subject parq_subject(const std::string& network, const ParqErrors& published) {
           .quick_train = of_length(train, kQuickEpochs),
           .compress = of_length(shared, 200),
           .quick_compress = of_length(shared, kQuickEpochs),
-          .reference_error = published.reference,
+          .reference = published.reference,
           .settings = {
               from_scratch("ste (picm)", ste, "ternary", published.ste_ternary),
               from_scratch("binaryrelax", binaryrelax, "ternary", published.binaryrelax_ternary),
@@ -79,7 +79,7 @@ Experiment parq_table1() {
           .summary =
               "CIFAR-10, ternary and binary in all layers: STE, BinaryRelax and PARQ from "
               "random weights; LC, ADMM, MD-tanh-S from float",
-          .images = Images::kCifar10,
+          .corpus = Corpus::kCifar10,
           .subjects = {parq_subject("resnet20", {8.18, 9.06, 8.75, 8.55, 10.44, 10.02, 9.52}),
                        parq_subject("resnet56", {6.92, 7.58, 7.66, 7.03, 8.45, 8.25, 8.66})}};
 }
@@ -103,7 +103,7 @@ Setting mirror_setting(const MirrorRow& row) {
       cat("--method=", row.method), "--codebook=binary/none", "--finish-epochs=0"};
   Setting result{.name = row.method,
                  .compress = with(shared, {cat("--learning-rate=", row.learning_rate)}),
-                 .error = row.error,
+                 .published = row.error,
                  .start = Start::kRandom,
                  .quick_compress = with(shared, {"--learning-rate=0.001/3@0.3,0.6,0.9"})};
   if (!row.beta.empty()) {
@@ -138,7 +138,7 @@ Experiment md_cifar10() {
           .summary =
               "CIFAR-10, -1 and 1 in all layers by every mirror-descent method, PMF, PICM, "
               "GD-tanh and BinaryConnect",
-          .images = Images::kCifar10,
+          .corpus = Corpus::kCifar10,
           .subjects = {
               mirror_subject("resnet18",
                              {{"md-tanh-s", "0.001*0.3@30000steps", "1*1.02@200steps", steep},
@@ -195,7 +195,7 @@ Experiment lc_vgg_cifar10() {
                       {.name = "dc, K=2", .compress = direct, .quick_compress = direct}};
   return {.name = "lc-vgg-cifar10",
           .summary = "CIFAR-10, VGG-16, two learned levels a layer, by LC, iDC and DC",
-          .images = Images::kCifar10,
+          .corpus = Corpus::kCifar10,
           .subjects = {subject}};
 }
 

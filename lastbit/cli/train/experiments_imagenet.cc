@@ -54,14 +54,14 @@ Subject admm_subject(const std::string& network,
                                     "--learning-rate=0.01/10@0.5,0.75",
                                     "--weight-decay=1e-4",
                                     "--augment=crop64-flip"},
-                 .reference_error = published.reference};
+                 .reference = published.reference};
   const auto add = [&](const std::string& set, const std::optional<double>& error) {
     result.settings.push_back({.name = cat("admm, ", set),
                                .compress = {"--method=admm",
                                             "--extragradient",
                                             cat("--codebook=", set),
                                             "--finish-epochs=0"},
-                               .error = error});
+                               .published = error});
   };
   add("binary", published.binary);
   add("ternary", published.ternary);
@@ -74,7 +74,7 @@ Experiment admm_imagenet() {
   const Words residual = reference(90, 256, "0.1/10@30,60", "1e-4", "resized224-flip");
   return {.name = "admm-imagenet",
           .summary = "ImageNet, all four codebooks in all layers by ADMM with extragradient",
-          .images = Images::kImageNet,
+          .corpus = Corpus::kImageNet,
           .subjects = {admm_subject("alexnet",
                                     256,
                                     reference(90, 256, "0.02/10@30,60,80", "5e-4", "crop224-flip"),
@@ -114,7 +114,7 @@ Subject md_subject(const std::string& network, const std::string& first, const W
 Experiment md_imagenet() {
   return {.name = "md-imagenet",
           .summary = "ImageNet, binary but for the first and last layer, by stable mirror descent",
-          .images = Images::kImageNet,
+          .corpus = Corpus::kImageNet,
           .subjects = {md_subject("resnet18",
                                   "conv1",
                                   reference(90, 256, "0.1/10@30,60", "1e-4", "resized224-flip")),

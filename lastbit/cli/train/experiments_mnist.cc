@@ -53,7 +53,7 @@ Experiment lc_lenet300() {
            .quick_train = quick_reference(20),
            .compress = {},
            .quick_compress = quick_compress(20),
-           .reference_error = 2.13,
+           .reference = 2.13,
            .settings = {{"lc, K=2", learned("lc", 2), 2.56, 30.523},
                         {"lc, K=2, layers 1 and 3",
                          with(learned("lc", 2), {"--codebook=fc2=float"}),
@@ -62,6 +62,10 @@ Experiment lc_lenet300() {
                         {"lc-qp, K=2", learned("lc-qp", 2), {}, 30.523},
                         {"idc, K=2", learned("idc", 2), {}, 30.523},
                         {"dc, K=2", learned("dc", 2), {}, 30.523},
+                        {"lc, K=2, distilled",
+                         with(learned("lc", 2), {"--distill=0.7", "--finish-epochs=5"}),
+                         {},
+                         30.523},
                         {"lc, K=2, own schedule, 80 epochs, distilled", untuned, {}, 30.523}}}}};
 }
 

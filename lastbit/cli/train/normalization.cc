@@ -7,7 +7,7 @@
 #include "lastbit/base/text.h"
 #include "lastbit/method/weights.h"
 #include "lastbit/state/normalize.h"
-#include "lastbit/train/batches.h"
+#include "lastbit/train/sample_batches.h"
 
 namespace lastbit {
 namespace {

@@ -5,15 +5,22 @@
 #include <fmt/format.h>
 
 #include "lastbit/cli/table.h"
+#include "lastbit/cli/train/figures.h"
 #include "lastbit/cli/train/job_runner.h"
 
 namespace lastbit {
 
 void Figures::add(const nlohmann::json& result) {
-  test_error.push_back(result.at("test").at("error").get<double>());
-  train_error.push_back(result.at("train").at("error").get<double>());
+  add_test(result.at("test"));
+  train.push_back(figure_in(result.at("train")).value);
   log_loss.push_back(std::log10(result.at("train").at("loss").get<double>()));
   if (result.contains("bit_ratio")) bits.push_back(result.at("bit_ratio").get<double>());
+}
+
+void Figures::add_test(const nlohmann::json& score) {
+  const Figure figure = figure_in(score);
+  measure = figure.text;
+  test.push_back(figure.value);
 }
 
 void ReproduceReport::add(const std::string& setting,
@@ -35,10 +42,10 @@ void ReproduceReport::add(const std::string& setting,
 
 void ReproduceReport::add(const std::string& setting,
                           const Figures& figures,
-                          const std::optional<double>& error,
+                          const std::optional<double>& published,
                           const std::optional<double>& bits) {
-  add(setting, "test error %", error, figures.test_error);
-  add(setting, "train error %", {}, figures.train_error);
+  add(setting, "test " + figures.measure, published, figures.test);
+  add(setting, "train " + figures.measure, {}, figures.train);
   add(setting, "log10 train loss", {}, figures.log_loss);
   add(setting, "ratio of bits", bits, figures.bits);
 }

@@ -10,13 +10,16 @@ namespace lastbit {
 
 /// The figures of one setting over the seeds.
 struct Figures {
-  std::vector<double> test_error;   // percent
-  std::vector<double> train_error;  // percent
-  std::vector<double> log_loss;     // log10 of the mean cross-entropy in training
+  std::string measure = "error %";  // what the next two are
+  std::vector<double> test;
+  std::vector<double> train;
+  std::vector<double> log_loss;  // log10 of the mean loss in training
   std::vector<double> bits;
 
   /// @param result  a run's result.json.
   void add(const nlohmann::json& result);
+  /// @param score  one of the scores in it, on the test part.
+  void add_test(const nlohmann::json& score);
 };
 
 /// Our figures beside the published ones.
@@ -32,10 +35,10 @@ class ReproduceReport {
            const std::optional<double>& published,
            const std::vector<double>& ours);
 
-  /// Adds the rows of a setting. @param error, bits  published.
+  /// Adds the rows of a setting. @param published, bits  published.
   void add(const std::string& setting,
            const Figures& figures,
-           const std::optional<double>& error,
+           const std::optional<double>& published,
            const std::optional<double>& bits);
 
   const nlohmann::ordered_json& rows() const noexcept { return rows_; }

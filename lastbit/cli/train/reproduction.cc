@@ -18,7 +18,7 @@ using Words = std::vector<std::string>;
 // A row of the report and the runs that it is made of, one for each seed or a single one.
 struct RowOfRuns {
   std::string setting;
-  std::optional<double> error = {};
+  std::optional<double> published = {};
   std::optional<double> bits = {};
   std::vector<Job> jobs = {};
   bool shows_start = false;  // the figures are those that the runs started from
@@ -153,7 +153,7 @@ class Planner {
       (setting.start == Start::kReference ? needs_reference : needs_random) = true;
     }
     RowOfRuns reference{.setting = title(std::string(kReferenceName)),
-                        .error = subject.reference_error};
+                        .published = subject.reference};
     if (needs_reference && given.empty()) {
       reference.jobs = starts("reference", "reference", subject_train());
     }
@@ -194,7 +194,8 @@ class Planner {
   }
 
   void add(const Setting& setting) {
-    RowOfRuns row{.setting = title(setting.name), .error = setting.error, .bits = setting.bits};
+    RowOfRuns row{
+        .setting = title(setting.name), .published = setting.published, .bits = setting.bits};
     for (std::int64_t seed = 0; seed < choice_.seeds; ++seed) {
       row.jobs.push_back({title(cat(setting.name, ", seed ", seed)),
                           folder(setting.name, seed),
@@ -244,7 +245,7 @@ Figures figures_of(const RowOfRuns& row, const JobRunner& runner) {
     const auto finished = runner.finished(job);
     if (!finished) continue;
     if (row.shows_start) {
-      result.test_error.push_back(finished->at("reference").at("error").get<double>());
+      result.add_test(finished->at("reference"));
     } else {
       result.add(*finished);
     }
@@ -274,7 +275,7 @@ ReproduceReport reproduce(const Experiment& experiment, const ReproduceChoice& c
   }
   ReproduceReport report(experiment.name, data.published);
   for (const RowOfRuns& row : plan.rows) {
-    report.add(row.setting, figures_of(row, runner), row.error, row.bits);
+    report.add(row.setting, figures_of(row, runner), row.published, row.bits);
   }
   return report;
 }

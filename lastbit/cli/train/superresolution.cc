@@ -12,8 +12,8 @@
 #include "lastbit/cli/data_options.h"
 #include "lastbit/method/lc.h"
 #include "lastbit/method/registry.h"
-#include "lastbit/train/batches.h"
 #include "lastbit/train/linear_regression.h"
+#include "lastbit/train/sample_batches.h"
 #include "lastbit/train/startup.h"
 
 namespace lastbit {
@@ -114,7 +114,7 @@ std::vector<SuperResolutionResult> run_superresolution(const SuperResolutionChoi
                          2 * kImages,
                          " of [1, 28, 28]"));
   }
-  const Batches digits(data.train, {1, 28, 28}, torch::kCPU);
+  const SampleBatches digits(data.train, {1, 28, 28}, torch::kCPU);
   std::vector<SuperResolutionResult> results = {{"float reference", {}, {}}};
   for (const int levels : {2, 4}) {
     for (const char* method : {"lc", "idc", "dc"}) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,13 +16,14 @@
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
+#include "lastbit/cli/train/figures.h"
 #include "lastbit/cli/train/jobs.h"
+#include "lastbit/cli/train/material.h"
 #include "lastbit/cli/train/normalization.h"
 #include "lastbit/cli/train/run_start.h"
 #include "lastbit/cli/train/training.h"
 #include "lastbit/cli/train/worker_run.h"
 #include "lastbit/graph/onnx.h"
-#include "lastbit/state/normalize.h"
 
 namespace lastbit {
 namespace {
@@ -42,46 +44,25 @@ struct TrainChoice {
 
 bool is_file(const std::string& model) { return model.ends_with(".onnx"); }
 
-// A file goes on from its weights; a name of the zoo starts anew, for the data's shape and classes.
-Graph starting_graph(const TrainChoice& choice, const CLI::App& app, const Dataset& data) {
-  if (is_file(choice.model)) {
-    if (choice.normalize == "auto") return read_onnx(choice.model);
-    throw InputError(cat("[train] --normalize ",
-                         choice.normalize,
-                         " is given for ",
-                         choice.model,
-                         ", which takes its input as it was made to, expected an architecture"));
-  }
-  ZooOptions options = choice.network;
-  options.seed = choice.training.trainer.seed;
-  if (app.count("--input") == 0) {
-    options.input = choice.training.augmentation.output_shape(
-        {data.train->sample_shape().begin(), data.train->sample_shape().end()});
-  }
-  if (app.count("--classes") == 0) options.classes = data.train->classes();
-  const std::string normalization = settled_normalization(choice.normalize, options, *data.train);
-  return normalized_network(choice.model, options, normalization, *data.train);
+// The file to go on from.
+Graph given_graph(const TrainChoice& choice) {
+  if (choice.normalize == "auto") return read_onnx(choice.model);
+  throw InputError(cat("[train] --normalize ",
+                       choice.normalize,
+                       " is given for ",
+                       choice.model,
+                       ", which takes its input as it was made to, expected an architecture"));
 }
 
-void set_mean(Network& network,
-              const Graph& graph,
-              const TrainChoice& choice,
-              const Dataset& data) {
-  const Initializer* const target = graph.find_initializer(kInputMean);
-  const bool normalized = graph.find_initializer(kInputDeviation) != nullptr;
-  if (is_file(choice.model) || normalized || target == nullptr) return;
-  const Shape& shape = shape_of(*target);
-  const bool by_channel = choice.network.center == "channel";
-  torch::Tensor mean = mean_sample(*data.train, by_channel);
-  if (!by_channel) mean = cut_middle(mean, choice.training.augmentation);
-  if (mean.numel() != element_count(shape)) {
-    throw InputError(cat("[train] the mean of the samples has ",
-                         mean.numel(),
-                         " numbers, that of the network ",
-                         element_count(shape),
-                         ", expected as many, or --center none"));
-  }
-  network.set_constant(std::string(kInputMean), mean.reshape(shape));
+// A name of the zoo starts anew, as the data ask for.
+Graph new_graph(const TrainChoice& choice, const CLI::App& app, const Material& data) {
+  NewNetwork network{.architecture = choice.model,
+                     .options = choice.network,
+                     .normalize = choice.normalize,
+                     .own_input = app.count("--input") > 0,
+                     .own_classes = app.count("--classes") > 0};
+  network.options.seed = choice.training.trainer.seed;
+  return data.make(network, choice.training);
 }
 
 TrainChoice defaults() {
@@ -134,13 +115,16 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   std::optional<JobResult> finished;
   if (main) finished = finished_run(choice.run, line.config(), choice.checkpoint, choice.json);
   if (agreed(workers.get(), finished.has_value())) return finished;
-  const Dataset data = open(choice.data);
-  const Graph graph = starting_graph(choice, line.app(), data);
-  Network network(graph, {}, device_of(choice.training));
-  set_mean(network, graph, choice, data);
-  const BothParts parts = batches_of(data, network, choice.training);
-  const Batches& train = parts.train;
-  const Batches& test = parts.test;
+  std::optional<Graph> given;
+  if (is_file(choice.model)) given = given_graph(choice);
+  const std::unique_ptr<Material> data = open_material(choice.data, given ? &*given : nullptr);
+  const Graph graph = given ? *given : new_graph(choice, line.app(), *data);
+  Network network(graph, {}, device_of(choice.training), data->values(graph));
+  network.set_locked_dropout(choice.training.locked_dropout);
+  const Workload workload = data->workload(graph, network, choice.training);
+  const Batches& train = *workload.train;
+  const Batches& test = *workload.test;
+  choice.training.trainer.task = workload.task.get();
   // Of no epochs, what is written is the network as it starts.
   std::optional<Trainer> trainer;
   if (choice.training.trainer.epochs > 0) {
@@ -156,7 +140,7 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
     std::cerr << fmt::format("training {} ({} parameters) on {}: {} samples, {} to test{}\n",
                              choice.model,
                              network.parameters().numel(),
-                             data.name,
+                             data->name(),
                              train.size(),
                              test.size(),
                              workers ? cat(", ", workers->size(), " workers") : "");
@@ -169,12 +153,12 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   }
   if (trainer) {
     run_with_progress(
-        *trainer, choice.training.trainer, train.size(), "train", folder, checkpoints, trained);
+        *trainer, choice.training.trainer, train, "train", folder, checkpoints, trained);
   }
 
   if (main) write_onnx(out, network.exported());
-  const Score score = evaluate(network, test, workers.get());
-  const Score train_score = evaluate(network, train, workers.get());
+  const Score score = workload.task->evaluate(network, test, workers.get());
+  const Score train_score = workload.task->evaluate(network, train, workers.get());
   if (!main) return std::nullopt;
   const nlohmann::ordered_json result = {{"model", out},
                                          {"test", score_json(score)},
@@ -184,7 +168,7 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
                                          {"training_seconds", trained.seconds},
                                          {"bytes", std::filesystem::file_size(out)}};
   folder.write_result(result);
-  log_skipped(parts, folder);
+  log_skipped(workload, folder);
   checkpoints.remove();
   return JobResult{
       .json = result,

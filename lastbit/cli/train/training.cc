@@ -6,9 +6,9 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
-#include "lastbit/cli/data_options.h"
 #include "lastbit/cli/interrupt.h"
 #include "lastbit/cli/progress.h"
+#include "lastbit/cli/train/figures.h"
 #include "lastbit/train/startup.h"
 
 namespace lastbit {
@@ -47,6 +47,10 @@ nlohmann::ordered_json entry_of(const EpochReport& report, const std::string& ph
                                   {"learning_rate", report.learning_rate},
                                   {"seconds", report.seconds},
                                   {"waited", 100.0 * waited_share(report)}};
+  if (report.test.measure != Measure::kError) {
+    const Figure figure = figure_of(report.test);
+    entry[cat("test_", figure.key)] = figure.value;
+  }
   if (report.residuals) {
     entry["primal_residual"] = report.residuals->primal;
     entry["dual_residual"] = report.residuals->dual;
@@ -95,6 +99,8 @@ void follow(Trainer& trainer, Trained& trained) {
 
 }  // namespace
 
+bool changes_boxes(const std::string& augment) { return augment.starts_with("ssd"); }
+
 void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epochs) {
   TrainerOptions& trainer = choice.trainer;
   app.add_option("--epochs", trainer.epochs, "Passes over the training data")
@@ -112,13 +118,32 @@ void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epoch
   app.add_option("--weight-decay",
                  trainer.optimizer.weight_decay,
                  "L2 penalty on matrices and kernels, as its gradient's factor");
+  app.add_option("--clip-gradient",
+                 trainer.clip,
+                 "Most length of the gradient of the loss, to which a longer one is cut; 0: any")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--steps",
+                 choice.steps,
+                 "Of texts: words or characters that are learned from at once; --batch is how many "
+                 "pieces of the text are read side by side")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_flag("--locked-dropout",
+               choice.locked_dropout,
+               "Of texts: drop the same values in all steps (variational dropout)");
   app.add_option("--seed", trainer.seed, "Seed of all random choices")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--augment",
                  choice.augment,
                  "Random changes of training images: none, flip, pad4, reflect4, crop224 or "
-                 "resized224, also with -flip")
+                 "resized224, also with -flip; of images with boxes none, flip, ssd or ssd2. auto: "
+                 "ssd for boxes, else none")
       ->type_name("WHAT");
+  app.add_option("--rule",
+                 choice.rule,
+                 "How a detector's average precision is computed: 11, as VOC 2007, from eleven "
+                 "recalls; area, as from VOC 2010 on")
+      ->check(CLI::IsMember({"11", "area"}))
+      ->type_name("11|area");
   app.add_option("--threads", choice.threads, "Threads; 0 takes all processors")
       ->check(CLI::Range(0, 1024));
   add_device_options(app, choice.device, choice.precision);
@@ -139,7 +164,9 @@ void apply(TrainingChoice& choice) {
   if (choice.device == "cuda" && !torch::cuda::is_available()) {
     throw InputError("[device] cuda was asked for, but this LibTorch finds no CUDA device");
   }
-  choice.augmentation = Augmentation::parse(choice.augment);
+  if (choice.augment != "auto" && !changes_boxes(choice.augment)) {
+    choice.augmentation = Augmentation::parse(choice.augment);
+  }
   choice.trainer.precision = parse_precision(choice.precision);
   require_precision(choice.trainer.precision, torch::Device(choice.device));
   configure_process(choice.threads);
@@ -153,26 +180,9 @@ torch::Device device_of(const TrainingChoice& choice) {
              : torch::Device(device.type(), static_cast<c10::DeviceIndex>(choice.device_index));
 }
 
-BothParts batches_of(const Dataset& data, const Network& network, const TrainingChoice& choice) {
-  const Shape& shape = network.sample_shape();
-  torch::Tensor fill;
-  if (choice.augmentation.crop == Augmentation::Crop::kPad) {
-    choice.augmentation.output_shape(
-        {data.train->sample_shape().begin(), data.train->sample_shape().end()});
-    fill = mean_sample(*data.train, /*by_channel=*/true).flatten();
-  }
-  return {.train = Batches(data.train, shape, network.device(), choice.augmentation, fill),
-          .test = Batches(data.test, shape, network.device(), choice.augmentation)};
-}
-
-void log_skipped(const BothParts& data, RunFolder& folder) {
-  const auto skipped = report_skipped({&data.train.source(), &data.test.source()});
-  if (!skipped.empty()) folder.log({{"phase", "data"}, {"skipped", skipped}});
-}
-
 void run_with_progress(Trainer& trainer,
                        const TrainerOptions& options,
-                       std::int64_t train_samples,
+                       const Batches& train,
                        const std::string& phase,
                        RunFolder& folder,
                        Checkpoints& checkpoints,
@@ -181,7 +191,10 @@ void run_with_progress(Trainer& trainer,
     follow(trainer, trained);
     return;
   }
-  ProgressBar bar(options.epochs * train_samples, "images", trainer.samples_done());
+  const Batches::Unit unit = train.unit();
+  const std::int64_t epoch_units = train.size() * unit.each;
+  ProgressBar bar(
+      options.epochs * epoch_units, std::string(unit.name), trainer.samples_done() * unit.each);
   Observer observer;
   const auto save = [&](bool last) {
     checkpoints.save(phase, trained, trainer.state());
@@ -193,29 +206,29 @@ void run_with_progress(Trainer& trainer,
   };
   observer.stop = interrupted;
   observer.step = [&](const StepReport& report) {
-    bar.update(report.at.epoch * train_samples + report.samples,
-               fmt::format("{} epoch {}/{}  loss {:.4f}  error {:.2f}%{}",
+    bar.update(report.at.epoch * epoch_units + report.samples * unit.each,
+               fmt::format("{} epoch {}/{}  loss {:.4f}  {}{}",
                            phase,
                            report.at.epoch + 1,
                            options.epochs,
                            report.loss,
-                           100.0 * report.error,
+                           training_figure_text(report.measure, report.loss, report.error),
                            residual_text(report.residuals)));
   };
   observer.epoch = [&](const EpochReport& report) {
-    bar.line(fmt::format(
-        "{} epoch {}/{}  loss {:.4f}  error {:.2f}%  test error {:.2f}%{}{}  {}  {:.0f} images/s{}",
-        phase,
-        report.epoch,
-        options.epochs,
-        report.loss,
-        100.0 * report.error,
-        100.0 * report.test.error,
-        residual_text(report.residuals),
-        round_text(report.residuals),
-        duration_text(report.seconds),
-        static_cast<double>(train_samples) / report.seconds,
-        waited_text(report)));
+    bar.line(fmt::format("{} epoch {}/{}  loss {:.4f}  {}  test {}{}{}  {}  {:.0f} {}/s{}",
+                         phase,
+                         report.epoch,
+                         options.epochs,
+                         report.loss,
+                         training_figure_text(report.test.measure, report.loss, report.error),
+                         figure_text(report.test),
+                         residual_text(report.residuals),
+                         round_text(report.residuals),
+                         duration_text(report.seconds),
+                         static_cast<double>(epoch_units) / report.seconds,
+                         unit.name,
+                         waited_text(report)));
     folder.log(entry_of(report, phase));
     trained.seconds += report.seconds;
     ++trained.epochs;
@@ -232,14 +245,6 @@ void run_with_progress(Trainer& trainer,
     save(/*last=*/true);
     throw;
   }
-}
-
-std::string score_text(const Score& score) {
-  return fmt::format("error {:.2f}%, loss {:.4f}", 100.0 * score.error, score.loss);
-}
-
-nlohmann::ordered_json score_json(const Score& score) {
-  return {{"error", 100.0 * score.error}, {"loss", score.loss}, {"examples", score.examples}};
 }
 
 }  // namespace lastbit

@@ -19,10 +19,16 @@ struct TrainingChoice {
   int threads = 0;
   std::string device = "cpu";
   std::string precision = "float32";
-  int device_index = -1;  ///< of several CUDA devices; -1: the first
-  std::string augment = "none";
-  Augmentation augmentation;  ///< `augment`, once applied.
+  int device_index = -1;        ///< of several CUDA devices; -1: the first
+  std::int64_t steps = 35;      ///< Of texts: tokens that are read, and learned from, at once.
+  bool locked_dropout = false;  ///< Of texts: all steps of a sequence drop the same values.
+  std::string augment = "auto";
+  Augmentation augmentation;  ///< `augment`, once applied; of images with boxes, none.
+  std::string rule = "11";    ///< Of a detector's average precision: "11" or "area".
 };
+
+/// Whether a text of --augment is for images with boxes alone.
+bool changes_boxes(const std::string& augment);
 
 /// @param least_epochs  0 where a run without training makes sense.
 void add_training_options(CLI::App& app, TrainingChoice& choice, int least_epochs = 1);
@@ -35,17 +41,6 @@ void apply(TrainingChoice& choice);
 
 torch::Device device_of(const TrainingChoice& choice);
 
-/// The batches of a data set's two parts, in the shape that the network takes. Padding has the mean
-/// colour of the training samples: 0 once the mean is taken off.
-struct BothParts {
-  Batches train;
-  Batches test;
-};
-BothParts batches_of(const Dataset& data, const Network& network, const TrainingChoice& choice);
-
-/// Reports and logs the damaged samples that were skipped, where there were some.
-void log_skipped(const BothParts& data, RunFolder& folder);
-
 /// Runs the loop with a progress bar, a line and a log entry an epoch.
 ///
 /// A method adds a log entry a round. Of several workers the first reports and saves; where it
@@ -55,14 +50,10 @@ void log_skipped(const BothParts& data, RunFolder& folder);
 /// @param trained  what was done before; this part is added.
 void run_with_progress(Trainer& trainer,
                        const TrainerOptions& options,
-                       std::int64_t train_samples,
+                       const Batches& train,
                        const std::string& phase,
                        RunFolder& folder,
                        Checkpoints& checkpoints,
                        Trained& trained);
-
-/// "error 0.93%, loss 0.0312"
-std::string score_text(const Score& score);
-nlohmann::ordered_json score_json(const Score& score);
 
 }  // namespace lastbit
