@@ -72,7 +72,7 @@ int run_command(int argc, char** argv) {
   PromptOptions prompt;
   CLI::Option* const prompt_option = add_prompt_options(app, prompt);
   for (const char* const other :
-       {"--data", "--pictures", "--part", "--out", "--inputs-out", "--batch"}) {
+       {"--data", "--pictures", "--part", "--out", "--inputs-out", "--batch", "--size"}) {
     prompt_option->excludes(app.get_option(other));
   }
   if (!line.parse(argc, argv)) return 0;
