@@ -32,6 +32,7 @@ Box clipped(const Box& box, float width, float height) noexcept {
 double iou(const Box& a, const Box& b, double extra) noexcept {
   const double both = length(std::max(a.left, b.left), std::min(a.right, b.right), extra) *
                       length(std::max(a.top, b.top), std::min(a.bottom, b.bottom), extra);
+  if (both <= 0.0) return 0.0;  // most pairs, of which nothing more is asked
   const double either = area(a, extra) + area(b, extra) - both;
   return either > 0.0 ? both / either : 0.0;
 }
