@@ -59,7 +59,8 @@ int eval_command(int argc, char** argv) {
       throw InputError("[eval] --batch does not fit a text, which is read once from its begin");
     }
     if (!session.sizes.empty()) {
-      throw InputError("[eval] --size does not fit a text, whose steps are as many as it has words");
+      throw InputError(
+          "[eval] --size does not fit a text, whose steps are as many as it has words");
     }
     return eval_text(model, data, session, json);
   }

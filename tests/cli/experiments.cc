@@ -7,6 +7,7 @@
 #include "lastbit/base/text.h"
 #include "tests/cli/training_test.h"
 #include "tests/data/image_files.h"
+#include "tests/data/voc_files.h"
 
 namespace lastbit {
 namespace {
@@ -49,9 +50,11 @@ class Experiments : public CommandTest {
     return words;
   }
 
-  // The settings of the rows of test errors, in their order; all rows are checked for what must
-  // hold on images that nothing was published of.
-  Words settings(const std::string& experiment, Words more) const {
+  // The settings of the rows of figures on the test part, in their order; all rows are checked for
+  // what must hold on data that nothing was published of.
+  Words settings(const std::string& experiment,
+                 Words more,
+                 const std::string& measure = "error %") const {
     more.emplace_back("--json");
     const Finished run = succeed(words_of(experiment, more));
     EXPECT_EQ(run.out, read("run/reproduce.json"));
@@ -61,7 +64,11 @@ class Experiments : public CommandTest {
       EXPECT_TRUE(row.at("published").is_null());
       EXPECT_EQ(row.at("seeds"), 1);
       EXPECT_EQ(row.at("sd"), 0.0);
-      if (row.at("metric") == "test error %") result.push_back(row.at("setting"));
+      const auto metric = row.at("metric").get<std::string>();
+      if (metric.starts_with("test ")) {
+        EXPECT_EQ(metric, "test " + measure);
+        result.push_back(row.at("setting"));
+      }
     }
     return result;
   }
@@ -164,6 +171,49 @@ TEST_F(Experiments, StartMirrorDescentOnFoldersOfImages) {
               ElementsAre("mobilenetv2, float reference", "mobilenetv2, md-softmax-s, binary"));
 }
 
+TEST_F(Experiments, StartLanguageModels) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += cat("the word number ", i, " is a word\n");
+  write("small.train.txt", text);
+  write("small.test.txt", text.substr(0, 100));
+  EXPECT_THAT(settings("lm-ptb",
+                       {"--data",
+                        "words:small",
+                        "--data-dir",
+                        ".",
+                        "--epochs",
+                        "1",
+                        "--only",
+                        "admm, ternary",
+                        "--only",
+                        "md-softmax-s, shift:2"},
+                       "perplexity"),
+              ElementsAre("float reference", "admm, ternary", "md-softmax-s, shift:2"));
+}
+
+TEST_F(Experiments, StartDetectors) {
+  if (!LASTBIT_WITH_XML) GTEST_SKIP() << "needs a build with Expat";
+  for (int i = 0; i < 5; ++i) {  // the fifth is for testing
+    write(cat("boxes/JPEGImages/", i, ".png"), png({16, 16}, PNG_FORMAT_RGB, ramps({16, 16})));
+    write(cat("boxes/Annotations/", i, ".xml"),
+          voc_xml(16, 16, voc_object("thing", "2", "3", "9", "12")));
+  }
+  EXPECT_THAT(
+      settings("ssd-voc",
+               {"--data",
+                "voc:boxes",
+                "--data-dir",
+                ".",
+                "--epochs",
+                "1",
+                "--nets",
+                "ssd300-darknet",
+                "--only",
+                "admm, shift:2, 1x1 float"},
+               "mAP %"),
+      ElementsAre("ssd300-darknet, float reference", "ssd300-darknet, admm, shift:2, 1x1 float"));
+}
+
 TEST_F(Experiments, RefuseNetworksThatTheyDoNotHave) {
   refuses("parq-table1",
           {"--nets", "resnet20,resnet21"},
@@ -195,6 +245,8 @@ TEST_F(Experiments, RefuseDataThatDoNotFit) {
           {"[1, 28, 28]", "parq-table1", "[3, 32, 32]", "cifar10"});
   write_cifar();
   refuses("lc-lenet300", {"--data", "cifar"}, {"[3, 32, 32]", "lc-lenet300", "[1, 28, 28]"});
+  refuses("lm-ptb", {"--data", "cifar"}, {"lm-ptb", "--data words:PATH"});
+  refuses("ssd-voc", {"--data", "cifar"}, {"ssd-voc", "--data voc:"});
   refuses("admm-imagenet", {"--data", "cifar"}, {"'cifar'", "--data imagefolder:PATH"});
 }
 
@@ -202,6 +254,8 @@ TEST_F(Experiments, SayWhichDataAreMissing) {
   refuses("parq-table1", {}, {"cifar10"});
   refuses("md-imagenet", {}, {"md-imagenet needs images", "--data imagefolder:PATH", "PATH/val"});
   refuses("md-imagenet", {"--data", "imagefolder:nowhere"}, {"nowhere"});
+  refuses("lm-ptb", {}, {"'ptb'"});
+  refuses("ssd-voc", {}, {"ssd-voc needs images", "VOC2007"});
   write("empty/train/README", "");
   refuses("md-imagenet", {"--data", "imagefolder:empty"}, {"empty"});
 }
