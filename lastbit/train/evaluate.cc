@@ -41,16 +41,25 @@ Score evaluate(Network& network,
   return evaluate(network, data, workers);
 }
 
-double loss_at(Task& task, Network& network, const Batch& batch, const torch::Tensor& weights) {
+double loss_at(Task& task,
+               Network& network,
+               std::span<const Batch> batches,
+               const torch::Tensor& weights) {
   const torch::NoGradGuard no_gradient;
   torch::Tensor value = network.constrained().value;
   const torch::Tensor saved = value.clone();
   value.copy_(weights);
   network.set_training(false);
-  const double loss = task.loss(network, batch, {}).loss.item<double>();
+  double loss = 0.0;
+  double samples = 0.0;
+  for (const Batch& batch : batches) {
+    const auto count = static_cast<double>(batch.samples());
+    loss += count * task.loss(network, batch, {}).loss.item<double>();
+    samples += count;
+  }
   network.set_training(true);
   value.copy_(saved);
-  return loss;
+  return loss / samples;
 }
 
 }  // namespace lastbit

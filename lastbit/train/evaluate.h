@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "lastbit/quant/quantized.h"
@@ -32,8 +33,11 @@ Score evaluate(Network& network,
                const std::vector<Quantized>& low_bit,
                Communicator* workers = nullptr);
 
-/// The loss of a batch that stands alone, with `weights` (total) in the low-bit weights' place for
-/// the time of the call, batch norm and dropout as in use.
-double loss_at(Task& task, Network& network, const Batch& batch, const torch::Tensor& weights);
+/// The mean loss of batches that stand alone, with `weights` (total) in the low-bit weights' place
+/// for the time of the call, batch norm and dropout as in use.
+double loss_at(Task& task,
+               Network& network,
+               std::span<const Batch> batches,
+               const torch::Tensor& weights);
 
 }  // namespace lastbit

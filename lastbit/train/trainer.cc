@@ -213,18 +213,24 @@ void Trainer::end_round(const Observer& observer) {
 void Trainer::report_round(const Observer& observer) {
   RoundReport report{.at = at_, .residuals = *residuals_};
   if (options_.probe > 0) {
-    if (!probe_) {
-      std::vector<std::int64_t> indices = shuffled_order(train_.size(), options_.seed, 0);
-      indices.resize(std::min(indices.size(), static_cast<std::size_t>(options_.probe)));
-      probe_ = train_.gather(indices);
-    }
+    if (probe_.empty()) load_probe();
     torch::Tensor low_bit = torch::empty_like(network_.constrained().value);
     decode(network_.constrained_layers(), method_->deployed(), low_bit);
     report.probed = true;
-    report.loss = loss_at(task_, network_, *probe_, method_->seen(at_));
-    report.low_bit_loss = loss_at(task_, network_, *probe_, low_bit);
+    report.loss = loss_at(task_, network_, probe_, method_->seen(at_));
+    report.low_bit_loss = loss_at(task_, network_, probe_, low_bit);
   }
   observer.round(report);
+}
+
+void Trainer::load_probe() {
+  std::vector<std::int64_t> indices = shuffled_order(train_.size(), options_.seed, 0);
+  indices.resize(std::min(indices.size(), static_cast<std::size_t>(options_.probe)));
+  const auto together = static_cast<std::size_t>(train_.tested_together());
+  for (std::size_t i = 0; i < indices.size(); i += together) {
+    probe_.push_back(
+        train_.gather(std::span(indices).subspan(i, std::min(together, indices.size() - i))));
+  }
 }
 
 void Trainer::require_finite() const {

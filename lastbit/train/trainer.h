@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lastbit/method/method.h"
 #include "lastbit/train/batches.h"
@@ -125,6 +126,7 @@ class Trainer {
   BatchLoss reduce(const BatchLoss& own, std::int64_t own_samples, std::int64_t samples);
   void end_round(const Observer& observer);
   void report_round(const Observer& observer);
+  void load_probe();
   void require_finite() const;
   Score test() const;
 
@@ -140,7 +142,7 @@ class Trainer {
   Rounds rounds_;
   Progress at_;
   std::optional<Residuals> residuals_;
-  std::optional<Batch> probe_;  // made when it is first needed
+  std::vector<Batch> probe_;  // made when it is first needed
 
   // Sums over the epoch so far, on the network's device.
   torch::Tensor loss_sum_;
