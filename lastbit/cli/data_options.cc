@@ -35,10 +35,11 @@ void add_part_option(CLI::App& app, DataChoice& choice) {
       ->type_name("PART");
 }
 
-Dataset open(const DataChoice& choice) {
-  return open_dataset(choice.name,
-                      {.data_dir = choice.folder, .threads = 0, .strict = choice.strict});
+DataOptions options_of(const DataChoice& choice) {
+  return {.data_dir = choice.folder, .threads = 0, .strict = choice.strict};
 }
+
+Dataset open(const DataChoice& choice) { return open_dataset(choice.name, options_of(choice)); }
 
 std::shared_ptr<const DatasetSource> open_part(const DataChoice& choice) {
   if (choice.part == "valid") {
@@ -50,8 +51,7 @@ std::shared_ptr<const DatasetSource> open_part(const DataChoice& choice) {
 }
 
 TextPart open_text_part(const DataChoice& choice, const Vocabulary& vocabulary) {
-  TextSet text = open_text(
-      choice.name, {.data_dir = choice.folder, .threads = 0, .strict = choice.strict}, &vocabulary);
+  TextSet text = open_text(choice.name, options_of(choice), &vocabulary);
   TextPart part = choice.part == "test" ? std::move(text.test) : std::move(text.train);
   if (choice.part == "valid") part = text.valid ? *std::move(text.valid) : TextPart{};
   if (!part.ids.empty()) return part;

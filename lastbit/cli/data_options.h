@@ -26,6 +26,9 @@ CLI::Option* add_data_options(CLI::App& app, DataChoice& choice);
 /// Adds --part, for commands that read one part.
 void add_part_option(CLI::App& app, DataChoice& choice);
 
+/// How the data are opened, whatever they hold.
+DataOptions options_of(const DataChoice& choice);
+
 Dataset open(const DataChoice& choice);
 /// @throws InputError for the part "valid", which texts alone have.
 std::shared_ptr<const DatasetSource> open_part(const DataChoice& choice);

@@ -70,10 +70,7 @@ int eval_command(int argc, char** argv) {
     session.batch = 1;
     evaluate_detector(graph,
                       {.model = model,
-                       .data = data.name,
-                       .folder = data.folder,
-                       .part = data.part,
-                       .strict = data.strict,
+                       .data = data,
                        .json = json,
                        .rule = rule == "area" ? PrecisionRule::kArea : PrecisionRule::kElevenPoint,
                        .session = session});

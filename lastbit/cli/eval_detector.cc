@@ -10,7 +10,6 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
-#include "lastbit/cli/data_options.h"
 #include "lastbit/cli/json_text.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/table.h"
@@ -18,8 +17,7 @@
 namespace lastbit {
 namespace {
 
-constexpr float kMinScore = 0.01F;
-constexpr std::size_t kMost = 200;
+constexpr DetectionLimits kLimits;  // SSD's
 
 std::string share_text(double precision) {
   return std::isnan(precision) ? "-" : fmt::format("{:.2f}", 100.0 * precision);
@@ -70,8 +68,8 @@ void print_json(const DetectorEvaluation& evaluation,
   }
   const nlohmann::ordered_json out = {
       {"model", evaluation.model},
-      {"data", evaluation.data},
-      {"part", evaluation.part},
+      {"data", evaluation.data.name},
+      {"part", evaluation.data.part},
       {"rule", evaluation.rule == PrecisionRule::kArea ? "area" : "11"},
       {"map", share_json(score.precision.mean)},
       {"images", score.images},
@@ -99,6 +97,17 @@ std::vector<std::int32_t> match_classes(std::span<const std::string> model,
   return labels;
 }
 
+std::vector<Truth> truths_of(std::span<const LabelledBox> objects,
+                             std::span<const std::int32_t> labels) {
+  std::vector<Truth> truths;
+  for (const LabelledBox& object : objects) {
+    truths.push_back({.box = object.box,
+                      .label = labels[static_cast<std::size_t>(object.label)],
+                      .difficult = object.difficult});
+  }
+  return truths;
+}
+
 DetectorScore score_detector(Detector& detector,
                              const DetectionSource& data,
                              std::span<const std::int32_t> labels,
@@ -110,15 +119,10 @@ DetectorScore score_detector(Detector& detector,
     const DetectionSample sample = data.read(i);
     if (progress) progress(i + 1);
     if (sample.index != i) continue;  // the image is damaged, and this is another
-    EvaluatedImage image{.truths = {},
-                         .detections = detector.detect(sample.image, kMinScore, kMost)};
-    for (const LabelledBox& object : sample.objects) {
-      image.truths.push_back({.box = object.box,
-                              .label = labels[static_cast<std::size_t>(object.label)],
-                              .difficult = object.difficult});
-      result.difficult += object.difficult ? 1 : 0;
-    }
-    images.push_back(std::move(image));
+    images.push_back(
+        {.truths = truths_of(sample.objects, labels),
+         .detections = detector.detect(sample.image, kLimits.min_score, kLimits.most)});
+    result.difficult += std::ranges::count(sample.objects, true, &LabelledBox::difficult);
   }
   result.images = static_cast<std::int64_t>(images.size());
   result.precision = mean_average_precision(
@@ -128,8 +132,7 @@ DetectorScore score_detector(Detector& detector,
 
 void evaluate_detector(const Graph& graph, const DetectorEvaluation& evaluation) {
   Detector detector(graph, evaluation.session, evaluation.model);
-  const DetectionSet set = open_detection(
-      evaluation.data, {.data_dir = evaluation.folder, .threads = 0, .strict = evaluation.strict});
+  const DetectionSet set = open_detection(evaluation.data.name, options_of(evaluation.data));
   if (class_names_of(graph).empty()) {
     throw InputError(cat("[model] ",
                          evaluation.model,
@@ -138,7 +141,7 @@ void evaluate_detector(const Graph& graph, const DetectorEvaluation& evaluation)
                          "', expected the names of its classes"));
   }
   const auto labels = match_classes(detector.class_names(), set.class_names);
-  const DetectionSource& source = evaluation.part == "train" ? *set.train : *set.test;
+  const DetectionSource& source = evaluation.data.part == "train" ? *set.train : *set.test;
   DetectorScore score;
   {
     ProgressBar bar(source.size(), "images");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lastbit/cli/data_options.h"
 #include "lastbit/cli/detector.h"
 #include "lastbit/data/detection.h"
 #include "lastbit/detect/average_precision.h"
@@ -23,6 +24,10 @@ struct DetectorScore {
 std::vector<std::int32_t> match_classes(std::span<const std::string> model,
                                         std::span<const std::string> data);
 
+/// The objects of an image by the model's labels. @param labels  what `match_classes` gave.
+std::vector<Truth> truths_of(std::span<const LabelledBox> objects,
+                             std::span<const std::int32_t> labels);
+
 /// Runs a detector over all images, with the limits of SSD (Liu et al. 2016): scores above 0.01, at
 /// most 200 detections an image; the overlap at which boxes go stands in the file.
 /// @param labels  what `match_classes` gave. @param progress  called with the images done.
@@ -35,10 +40,7 @@ DetectorScore score_detector(Detector& detector,
 /// `lastbit eval` on images with boxes.
 struct DetectorEvaluation {
   std::string model;
-  std::string data;
-  std::string folder;  ///< Searched for data sets.
-  std::string part;
-  bool strict = false;
+  DataChoice data;
   bool json = false;
   PrecisionRule rule = PrecisionRule::kElevenPoint;
   SessionOptions session;

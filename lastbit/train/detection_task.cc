@@ -19,7 +19,7 @@
 namespace lastbit {
 namespace {
 
-constexpr std::size_t kMost = 200;    // detections of an image
+constexpr std::size_t kMost = DetectionLimits{}.most;  // detections of an image
 constexpr std::int64_t kColumns = 6;  // of a row: left, top, right, bottom, label, score
 
 const DetectionBatches& boxed(const Batches& data) {
@@ -45,7 +45,6 @@ std::vector<Detection> detections_of(std::span<const float> offsets,
   }
   DetectionLimits limits;
   limits.candidates = boxes.size();
-  limits.most = kMost;
   std::vector<Detection> found = find_detections(boxes, shares, limits);
   for (Detection& detection : found) detection.box = clipped(detection.box, 1.0F, 1.0F);
   std::erase_if(found, [](const Detection& detection) { return !has_area(detection.box); });

@@ -145,8 +145,7 @@ class BoxedImages : public Material {
 }  // namespace
 
 std::unique_ptr<Material> open_boxed_images(const DataChoice& choice) {
-  return std::make_unique<BoxedImages>(open_detection(
-      choice.name, {.data_dir = choice.folder, .threads = 0, .strict = choice.strict}));
+  return std::make_unique<BoxedImages>(open_detection(choice.name, options_of(choice)));
 }
 
 }  // namespace lastbit

@@ -81,9 +81,7 @@ std::unique_ptr<Material> open_text_material(const DataChoice& choice, const Gra
   std::optional<Vocabulary> vocabulary;
   if (model != nullptr) vocabulary = vocabulary_of(*model, "[model] the model");
   return std::make_unique<TextMaterial>(
-      open_text(choice.name,
-                {.data_dir = choice.folder, .threads = 0, .strict = choice.strict},
-                vocabulary ? &*vocabulary : nullptr));
+      open_text(choice.name, options_of(choice), vocabulary ? &*vocabulary : nullptr));
 }
 
 }  // namespace lastbit

@@ -13,6 +13,7 @@
 #include "lastbit/detect/box_coding.h"
 #include "lastbit/detect/selection_check.h"
 #include "lastbit/runtime/kernels/kernel_set.h"
+#include "lastbit/train/detection_batches.h"
 #include "lastbit/train/network.h"
 
 namespace lastbit {
@@ -20,11 +21,10 @@ namespace {
 
 constexpr std::int64_t kImages = 100;       // that are looked at
 constexpr std::int64_t kKernelImages = 10;  // on which every set of kernels runs
-constexpr float kMinScore = 0.01F;          // of detections that are evaluated, as in SSD
-constexpr std::size_t kMost = 200;
-constexpr double kSlack = 1e-6;      // of scores and overlaps that decide what is selected
-constexpr double kSamePoints = 0.1;  // of mAP, by which a near tie may change it
-constexpr double kInt8Points = 1.0;  // of mAP, that integer activations may differ by
+constexpr DetectionLimits kLimits;          // of detections that are evaluated: SSD's
+constexpr double kSlack = 1e-6;             // of scores and overlaps that decide what is selected
+constexpr double kSamePoints = 0.1;         // of mAP, by which a near tie may change it
+constexpr double kInt8Points = 1.0;         // of mAP, that integer activations may differ by
 
 /// What is made of one image.
 struct Outcome {
@@ -67,14 +67,10 @@ SuppressionLimits limits_of(const Graph& graph) {
 class Reference {
  public:
   explicit Reference(const Graph& graph)
-      : network_(graph, {}, torch::kCPU, {"offsets", "class_logits"}), limits_(limits_of(graph)) {
+      : priors_(detector_form(graph).priors),
+        network_(graph, {}, torch::kCPU, {kDetectorValues.begin(), kDetectorValues.end()}),
+        limits_(limits_of(graph)) {
     network_.set_training(false);
-    const Initializer* priors = graph.find_initializer("priors");
-    if (priors == nullptr) throw InputError("[verify] the detector has no constant 'priors'");
-    const Tensor rows = decode(*priors);
-    for (std::span<const float> left = rows.as_floats(); !left.empty(); left = left.subspan(4)) {
-      priors_.push_back({left[0], left[1], left[2], left[3]});
-    }
   }
   const SuppressionLimits& limits() const noexcept { return limits_; }
 
@@ -105,9 +101,9 @@ class Reference {
   }
 
  private:
+  std::vector<CentredBox> priors_;
   Network network_;
   SuppressionLimits limits_;
-  std::vector<CentredBox> priors_;
 };
 
 /// What our runtime's outputs have in common with the reference's.
@@ -173,12 +169,7 @@ Samples read_samples(const DetectionSource& source, std::span<const std::int32_t
     DetectionSample one = source.read(i);
     if (one.index != i) continue;  // the image is damaged, and this is another
     samples.images.push_back(std::move(one.image));
-    std::vector<Truth>& truths = samples.truths.emplace_back();
-    for (const LabelledBox& object : one.objects) {
-      truths.push_back({.box = object.box,
-                        .label = labels[static_cast<std::size_t>(object.label)],
-                        .difficult = object.difficult});
-    }
+    samples.truths.push_back(truths_of(one.objects, labels));
   }
   return samples;
 }
@@ -200,8 +191,7 @@ std::vector<Check> check_detector(const Graph& graph,
                                   const std::string& model,
                                   const DataChoice& data) {
   Detector detector(graph, {}, model);
-  const DetectionSet set =
-      open_detection(data.name, {.data_dir = data.folder, .threads = 0, .strict = data.strict});
+  const DetectionSet set = open_detection(data.name, options_of(data));
   const std::span<const std::string> names = detector.class_names();
   const Samples samples = read_samples(data.part == "train" ? *set.train : *set.test,
                                        match_classes(names, set.class_names));
@@ -213,12 +203,13 @@ std::vector<Check> check_detector(const Graph& graph,
 
   Agreement found;
   const double ours = mean_precision(samples, names.size(), [&](std::size_t i) {
-    auto detections = detector.detect(samples.images[i], kMinScore, kMost);
+    auto detections = detector.detect(samples.images[i], kLimits.min_score, kLimits.most);
     found.add(expected[i], detector.outputs(), reference.limits());
     return detections;
   });
   const double theirs = mean_precision(samples, names.size(), [&](std::size_t i) {
-    return to_detections(expected[i].outputs(), samples.images[i].size, kMinScore, kMost);
+    return to_detections(
+        expected[i].outputs(), samples.images[i].size, kLimits.min_score, kLimits.most);
   });
   const auto claim = [](const std::string& who, std::size_t count) {
     return fmt::format("{} agrees with LibTorch within {:g} on {} images", who, kTolerance, count);
@@ -238,7 +229,7 @@ std::vector<Check> check_detector(const Graph& graph,
         std::min(samples.images.size(), static_cast<std::size_t>(kKernelImages));
     Agreement part;
     for (std::size_t i = 0; i < count; ++i) {
-      other.detect(samples.images[i], kMinScore, kMost);
+      other.detect(samples.images[i], kLimits.min_score, kLimits.most);
       part.add(expected[i], other.outputs(), reference.limits());
     }
     checks.push_back({.claim = claim(cat("kernels '", kernels->name, "'"), count),
@@ -247,7 +238,7 @@ std::vector<Check> check_detector(const Graph& graph,
   }
   Detector bytes(graph, {.activations = Activations::kInt8}, model);
   const double rounded = mean_precision(samples, names.size(), [&](std::size_t i) {
-    return bytes.detect(samples.images[i], kMinScore, kMost);
+    return bytes.detect(samples.images[i], kLimits.min_score, kLimits.most);
   });
   checks.push_back(
       {.claim = fmt::format("8-bit activations change the mAP by {:g} points at most", kInt8Points),
