@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
