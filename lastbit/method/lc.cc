@@ -22,7 +22,7 @@ MethodInfo row(std::string_view name, std::string_view summary) {
                       {"mu",
                        "",
                        "the penalty itself, in place of the pull; a schedule over the rounds"}},
-          .usual = {{"project-every", "200steps"}},
+          .usual = {{"project-every", "auto:200steps"}},
           .paper = std::move(paper)};
 }
 

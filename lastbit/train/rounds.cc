@@ -1,5 +1,7 @@
 #include "lastbit/train/rounds.h"
 
+#include <algorithm>
+
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 
@@ -12,8 +14,14 @@ Rounds::Rounds(const RoundLength& length, std::int64_t steps_an_epoch, std::int6
                          length.count < 1 ? length.count : length.first,
                          ", expected at least 1"));
   }
+  if (length.least < 0) {
+    throw InputError(cat("[train] rounds of a run are ", length.least, ", expected 0 or more"));
+  }
   const std::int64_t unit = length.epochs ? steps_an_epoch : 1;
   others_ = length.count * unit;
+  if (length.least > 0) {
+    others_ = std::min(others_, std::max<std::int64_t>(1, total_steps / length.least));
+  }
   first_ = length.first == 0 ? others_ : length.first * unit;
 }
 

@@ -9,6 +9,8 @@ struct RoundLength {
   std::int64_t count = 1;
   bool epochs = true;      ///< else optimizer steps
   std::int64_t first = 0;  ///< of the first round, in the same unit; 0: as the others
+  /// Rounds that a run has at least, shorter ones where it has too few steps for them; 0: any.
+  std::int64_t least = 0;
 };
 
 /// Where the rounds of a run end, in optimizer steps.

@@ -48,8 +48,16 @@ TEST_F(Choices, LeaveAtLeastOneLayerToCompress) {
 }
 
 TEST_F(Choices, OfARoundHaveAUnit) {
-  for (const char* text :
-       {"1", "0epoch", "-1epoch", "1.5epochs", "", "99999999999999999999steps"}) {
+  for (const char* text : {"1",
+                           "0epoch",
+                           "-1epoch",
+                           "1.5epochs",
+                           "",
+                           "99999999999999999999steps",
+                           "auto",
+                           "auto:",
+                           "auto:1",
+                           "auto:2epochs,1epoch"}) {
     refuse({"--project-every=" + std::string(text)}, {"project-every"});
   }
 }

@@ -119,7 +119,8 @@ TEST_F(Compare, GivesOptionsToTheMethodsThatHaveThem) {
   EXPECT_THAT(read("run/admm-ternary-0/config.toml"), HasSubstr("\nrho=0.25\n"));
   EXPECT_THAT(read("run/admm_rho_0.5-ternary-0/config.toml"), HasSubstr("\nrho=0.5\n"));
   EXPECT_THAT(read("run/lc-ternary-0/config.toml"), Not(HasSubstr("rho")));
-  EXPECT_THAT(read("run/lc-ternary-0/config.toml"), HasSubstr("\nproject-every=\"200steps\"\n"));
+  EXPECT_THAT(read("run/lc-ternary-0/config.toml"),
+              HasSubstr("\nproject-every=\"auto:200steps\"\n"));
   EXPECT_THAT(read("run/lc-ternary-0/config.toml"), HasSubstr("\nfinish-epochs=0\n"));
 }
 

@@ -38,7 +38,7 @@ TEST_F(Methods, AreShownWithTheirOptions) {
     EXPECT_EQ(run.out.find("--schedule paper") != std::string::npos, !info.paper.empty());
   }
   EXPECT_THAT(succeed({"methods", "lc"}).out,
-              HasSubstr("where nothing else is given: --project-every 200steps\n"));
+              HasSubstr("where nothing else is given: --project-every auto:200steps\n"));
   expect_refusal(lastbit({"methods", "cl"}), {"'cl'", "lc", "admm", "parq"});
 }
 

@@ -49,6 +49,18 @@ TEST(Rounds, MayStartWithOneOfAnotherLength) {
               testing::ElementsAre("round 0 of 1 at step 2"));
 }
 
+TEST(Rounds, AreShorterWhereARunWouldHaveTooFew) {
+  // Six steps: four rounds of one and a half, rounded down.
+  EXPECT_EQ(Rounds({.count = 2, .epochs = false, .least = 4}, 3, 6).total(), 6);
+  EXPECT_EQ(Rounds({.count = 2, .epochs = false, .least = 3}, 3, 6).total(), 3);
+  EXPECT_EQ(Rounds({.count = 1, .epochs = true, .least = 10}, 100, 1000).total(), 10);
+  EXPECT_EQ(Rounds({.count = 200, .epochs = false, .least = 36}, 100, 7200).steps(5), 200);
+  EXPECT_EQ(Rounds({.count = 200, .epochs = false, .least = 36}, 100, 3600).steps(0), 100);
+  // Never less than a step each.
+  EXPECT_EQ(Rounds({.count = 5, .epochs = false, .least = 36}, 7, 7).total(), 7);
+  EXPECT_THROW(Rounds({.least = -1}, 1, 1), InputError);
+}
+
 TEST(Rounds, TellTheMethodTheSizeOfStepsAndRounds) {
   Tiny tiny;
   const auto admm = make_admm({.pull = 2.0});

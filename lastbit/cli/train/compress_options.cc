@@ -18,7 +18,8 @@ namespace {
       cat("[project-every] '",
           text,
           "' is not a length, expected a number with its unit, as 1epoch or 100steps, or those of "
-          "the first round and of the others, as 40epochs,20epochs"));
+          "the first round and of the others, as 40epochs,20epochs, or one behind auto:, as "
+          "auto:100steps"));
 }
 
 // "1epoch", "3epochs", "100steps"
@@ -37,9 +38,16 @@ RoundLength parse_length(std::string_view text, const std::string& whole) {
 }  // namespace
 
 RoundLength parse_round(const std::string& text) {
+  constexpr std::string_view kAuto = "auto:";
+  constexpr std::int64_t kLeast = 36;
+  const std::string_view view = text;
+  if (view.starts_with(kAuto)) {
+    RoundLength longest = parse_length(view.substr(kAuto.size()), text);
+    longest.least = kLeast;
+    return longest;
+  }
   const auto comma = text.find(',');
   if (comma == std::string::npos) return parse_length(text, text);
-  const std::string_view view = text;
   const RoundLength first = parse_length(view.substr(0, comma), text);
   RoundLength others = parse_length(view.substr(comma + 1), text);
   if (first.epochs != others.epochs) refuse_length(text);
@@ -75,7 +83,8 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
   app.add_option("--project-every",
                  choice.project_every,
                  "Length of a round, as 1epoch or 100steps, or of the first and the others, as "
-                 "40epochs,20epochs")
+                 "40epochs,20epochs; auto:100steps is shorter where a run would have less than 36 "
+                 "rounds")
       ->type_name("LENGTH");
   app.add_option("--feasible",
                  choice.training.trainer.feasible,

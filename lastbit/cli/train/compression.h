@@ -30,7 +30,7 @@ struct CompressChoice {
   std::vector<std::string> codebooks = {"ternary"};
   std::vector<std::string> shares;
   MethodChoice method;
-  std::string project_every = "100steps";
+  std::string project_every = "auto:100steps";
   std::int64_t finish_epochs = 1;
   double distill = 0.0;  ///< the teacher's share in the loss; 0 for no teacher
 };
