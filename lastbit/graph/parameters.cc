@@ -56,10 +56,6 @@ std::vector<std::string> bias_inputs(const Node& node, const Meanings& known) {
   return {};
 }
 
-bool selects(const std::string& pattern, const WeightUse& use) {
-  return matches(pattern, use.layer) || matches(pattern, use.initializer);
-}
-
 // "3x3" for a kernel of shape [out, in, 3, 3]; empty for a matrix.
 std::string kernel_text(const Shape& shape) {
   std::string text;
@@ -79,7 +75,9 @@ std::string kernel_of(const Graph& graph, const WeightUse& use) {
 }
 
 bool selects(const std::string& pattern, const WeightUse& use, const Graph& graph) {
-  if (!pattern.starts_with(kKernel)) return selects(pattern, use);
+  if (!pattern.starts_with(kKernel)) {
+    return matches(pattern, use.layer) || matches(pattern, use.initializer);
+  }
   const std::string kernel = kernel_of(graph, use);
   return !kernel.empty() && matches(pattern.substr(kKernel.size()), kernel);
 }
@@ -173,7 +171,9 @@ std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std
   return result;
 }
 
-void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::string> patterns) {
+void share_codebooks(const Graph& graph,
+                     std::vector<Constraint>& constraints,
+                     std::span<const std::string> patterns) {
   int number = 0;
   for (const std::string& pattern : patterns) {
     const auto fail = [&](const std::string& what) {
@@ -181,7 +181,7 @@ void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::
     };
     std::vector<Constraint*> members;
     for (Constraint& constraint : constraints) {
-      if (constraint.set == nullptr || !selects(pattern, constraint.use)) continue;
+      if (constraint.set == nullptr || !selects(pattern, constraint.use, graph)) continue;
       if (constraint.shared >= 0) {
         fail(cat("selects '", constraint.use.layer, "', which already shares another codebook"));
       }

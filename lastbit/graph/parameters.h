@@ -51,12 +51,14 @@ LowBitTensor pack_weight(const Quantized& quantized,
 ///     set by gate is for a weight that has no gates, or no weight is left to make low-bit.
 std::vector<Constraint> choose_codebooks(const Graph& graph, std::span<const std::string> rules);
 
-/// Gives the weights that match a pattern of `patterns` (as in `choose_codebooks`) one codebook,
-/// with its scale, in common: those of each pattern.
+/// Gives the weights of `graph` that match a pattern of `patterns` (as in `choose_codebooks`) one
+/// codebook, with its scale, in common: those of each pattern.
 ///
 /// @throws InputError if a pattern matches fewer than two low-bit weights, or weights of different
 /// sets, of a set with a scale a channel or group, or that already share another's codebook.
-void share_codebooks(std::vector<Constraint>& constraints, std::span<const std::string> patterns);
+void share_codebooks(const Graph& graph,
+                     std::vector<Constraint>& constraints,
+                     std::span<const std::string> patterns);
 
 /// `graph` with each weight of `constraints` that has a set projected onto it and packed: direct
 /// compression. Codebooks in common are not looked at.

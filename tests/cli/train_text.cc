@@ -84,6 +84,14 @@ TEST_F(TrainText, GoesOnFromAFileWithItsVocabulary) {
   EXPECT_THAT(run.err, HasSubstr("are not in the vocabulary"));
 }
 
+TEST_F(TrainText, NamesTheRunWithoutSignsThatShellsAndFileSystemsMind) {
+  Words words = train_words("", {"--epochs", "1"});
+  std::erase(words, "");
+  std::erase(words, "--run");
+  succeed(words);
+  read("runs/lstm-lm-words-generated-train-300-valid-20-test-40/result.json");
+}
+
 TEST_F(TrainText, SaysInASentenceWhatDoesNotFit) {
   expect_refusal(lastbit(with({"train", "lenet5", "--data", kText}, {"--run", "a"})),
                  {"lenet5", "lstm-lm"});

@@ -77,6 +77,18 @@ TEST(ChooseCodebooks, MatchesTheSidesOfKernels) {
   }
 }
 
+TEST(ShareCodebooks, MatchesTheSidesOfKernels) {
+  const Graph graph = make_network("resnet50", {.input = {3, 16, 16}});
+  std::vector<Constraint> constraints =
+      choose_codebooks(graph, std::vector<std::string>{"ternary"});
+  share_codebooks(graph, constraints, std::vector<std::string>{"kernel:1x1", "kernel:3x3"});
+  for (const Constraint& constraint : constraints) {
+    const Shape& shape = shape_of(*graph.find_initializer(constraint.use.initializer));
+    const std::int64_t side = shape.size() == 4 ? shape[2] : 0;
+    EXPECT_EQ(constraint.shared, side == 1 ? 0 : side == 3 ? 1 : -1) << constraint.use.layer;
+  }
+}
+
 TEST(ChooseCodebooks, ListsTheLayersWhereARuleMatchesNone) {
   EXPECT_EQ(refusal(make_network("lenet300", {}), {"ternary", "conv*=binary"}),
             "[codebook] 'conv*=binary' matches no layer, the layers are: fc1, fc2, fc3");

@@ -129,7 +129,7 @@ std::vector<Constraint> shared(const std::vector<std::string>& rules,
                                const std::vector<std::string>& patterns) {
   const Graph graph = make_network("lenet300", {.center = "none"});
   std::vector<Constraint> result = choose_codebooks(graph, rules);
-  share_codebooks(result, patterns);
+  share_codebooks(graph, result, patterns);
   return result;
 }
 
@@ -153,7 +153,7 @@ TEST(SharedCodebooks, AreFittedAsOne) {
   const Graph graph = make_network("lenet300", {.center = "none"});
   std::vector<Constraint> constraints =
       choose_codebooks(graph, std::vector<std::string>{"ternary"});
-  share_codebooks(constraints, std::vector<std::string>{"fc*"});
+  share_codebooks(graph, constraints, std::vector<std::string>{"fc*"});
   Network network(graph, constraints);
   const std::vector<Quantized> low_bit =
       project(network.constrained_layers(), network.constrained().value);

@@ -63,8 +63,8 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
   add_codebook_option(app, choice.codebooks);
   app.add_option("--share",
                  choice.shares,
-                 "Layers that have one codebook, and its scale, in common, as 'fc*'; may be "
-                 "repeated")
+                 "Layers that have one codebook, and its scale, in common, as 'fc*' or "
+                 "'kernel:3x3'; may be repeated")
       ->take_all()
       ->type_name("PATTERN");
   app.add_option(

@@ -15,7 +15,7 @@ namespace {
 
 std::vector<Constraint> constraints_of(const Graph& graph, const CompressChoice& choice) {
   std::vector<Constraint> result = choose_codebooks(graph, choice.codebooks);
-  share_codebooks(result, choice.shares);
+  share_codebooks(graph, result, choice.shares);
   return result;
 }
 

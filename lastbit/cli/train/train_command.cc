@@ -93,6 +93,20 @@ void add_options(CLI::App& app, TrainChoice& choice) {
   add_normalize_option(app, choice.normalize);
 }
 
+// Of letters, digits, '.', '_' and '-' alone, so that every file system and shell takes it.
+std::string default_run(const TrainChoice& choice) {
+  const auto stem = [](const std::string& name) {
+    return std::filesystem::path(name).stem().string();
+  };
+  std::string name = cat(stem(choice.model), "-", stem(choice.data.name));
+  for (char& c : name) {
+    const bool digit = c >= '0' && c <= '9';
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!digit && !letter && c != '.' && c != '_') c = '-';
+  }
+  return cat("runs/", name);
+}
+
 }  // namespace
 
 std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
@@ -107,10 +121,7 @@ std::optional<JobResult> run_train(const std::vector<std::string>& arguments) {
   const auto workers = join_workers(choice.workers, line.config(), choice.training);
   const bool main = leads(workers.get());
   if (choice.run.empty()) {
-    choice.run = cat("runs/",
-                     std::filesystem::path(choice.model).stem().string(),
-                     "-",
-                     std::filesystem::path(choice.data.name).stem().string());
+    choice.run = default_run(choice);
   }
   std::optional<JobResult> finished;
   if (main) finished = finished_run(choice.run, line.config(), choice.checkpoint, choice.json);
