@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "lastbit/graph/onnx.h"
 #include "tests/cli/training_test.h"
 
 namespace lastbit {
@@ -63,6 +64,27 @@ TEST_F(TrainText, FromTrainingToThePackedFile) {
 
   // The log of an epoch names the figure too.
   EXPECT_GT(log_of("low").back().at("test_perplexity").get<double>(), 1.0);
+}
+
+TEST_F(TrainText, DropsInTrainingWhatTheFileIsWithout) {
+  succeed(train_words("float", {"--epochs", "1"}));
+  const auto compressed = [&](const std::string& run, const Words& more) {
+    Words words = with({"compress", "float/reference.onnx", "--data", kText, "--run", run},
+                       {"--method", "picm", "--epochs", "1", "--lr", "0.1"});
+    words.insert(words.end(), more.begin(), more.end());
+    succeed(words);
+    return read_onnx(path(run + "/compressed.onnx"));
+  };
+  const Graph plain = compressed("plain", {});
+  const Graph dropping = compressed("dropping", {"--dropout", "0.5"});
+  EXPECT_EQ(dropping.nodes.size(), plain.nodes.size());
+  EXPECT_NE(read("dropping/result.json"), read("plain/result.json"));
+  succeed({"verify", "dropping/compressed.onnx"});
+  for (const std::string share : {"1", "-0.1", "nan", "x"}) {
+    expect_refusal(lastbit(with({"compress", "float/reference.onnx", "--data", kText},
+                                {"--run", "none", "--dropout=" + share})),
+                   {"dropout"});
+  }
 }
 
 TEST_F(TrainText, GoesOnFromAFileWithItsVocabulary) {

@@ -12,6 +12,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/random.h"
+#include "lastbit/graph/dropout.h"
 #include "lastbit/method/registry.h"
 #include "lastbit/train/evaluate.h"
 #include "lastbit/train/text_batches.h"
@@ -55,6 +56,24 @@ std::vector<std::string> values_of(const Graph& graph) {
 
 Graph tiny_classifier() {
   return make_network("mlp", {.input = {4}, .classes = 2, .hidden = {8}, .center = "none"});
+}
+
+// As the zoo's own: the same masks for the same random numbers, and none in use.
+TEST(LanguageModelling, DropsWhatIsAddedAsTheZoosOwn) {
+  const TextPart text = text_of(40);
+  const TextBatches data = batches_of(text, 2, 5);
+  const Graph plain = model();
+  const auto loss = [&](const Graph& graph, bool training) {
+    Network network(graph, {}, torch::kCPU, values_of(graph));
+    network.set_training(training);
+    torch::manual_seed(3);
+    return LanguageModelling(TextUnits::kWords)
+        .loss(network, data.gather(std::vector<std::int64_t>{0, 1}), {})
+        .loss.item<double>();
+  };
+  EXPECT_EQ(loss(with_dropout(plain, 0.5F), true), loss(model("lstm-lm", 0.5F), true));
+  EXPECT_NE(loss(with_dropout(plain, 0.5F), true), loss(plain, true));
+  EXPECT_EQ(loss(with_dropout(plain, 0.5F), false), loss(plain, false));
 }
 
 struct Trained {

@@ -104,6 +104,12 @@ void add_compress_options(CLI::App& app, CompressChoice& choice) {
                  choice.training.trainer.distillation.temperature,
                  "Of the outputs that are distilled")
       ->check(number_from(0.01, 100.0));
+  app.add_option(
+         "--dropout",
+         choice.dropout,
+         "Share that training drops before each LSTM and GRU and before the last layer, for "
+         "networks that have no dropout of their own; the file is without")
+      ->check(number_from(0.0, 1.0));
   app.add_option("--finish-epochs",
                  choice.finish_epochs,
                  "Epochs at the end with codes fixed, which tune scales, biases and norms")

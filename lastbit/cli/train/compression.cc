@@ -30,7 +30,7 @@ Compression::Compression(CompressChoice& choice, const MethodInfo& info)
       info_(info),
       reference_(read_onnx(choice.model)),
       material_(choice.data.name.empty() ? nullptr : open_material(choice.data, &reference_)),
-      network_(reference_,
+      network_(with_dropout(reference_, choice.dropout),
                constraints_of(reference_, choice),
                device_of(choice.training),
                values_of(material_.get(), reference_)),

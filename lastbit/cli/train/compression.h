@@ -11,6 +11,7 @@
 #include "lastbit/cli/train/method_options.h"
 #include "lastbit/cli/train/training.h"
 #include "lastbit/cli/train/worker_run.h"
+#include "lastbit/graph/dropout.h"
 #include "lastbit/train/trainer.h"
 
 namespace lastbit {
@@ -33,6 +34,7 @@ struct CompressChoice {
   std::string project_every = "auto:100steps";
   std::int64_t finish_epochs = 1;
   double distill = 0.0;  ///< the teacher's share in the loss; 0 for no teacher
+  float dropout = 0.0F;  ///< added to what the network has of its own
 };
 
 /// The steps from a float network to a low-bit one: the network, its data, its method.
@@ -55,8 +57,8 @@ class Compression {
   /// written.
   void settle();
 
-  Graph trained() const { return network_.exported(); }
-  Graph compressed() const { return network_.exported(method_->deployed()); }
+  Graph trained() const { return without_added_dropout(network_.exported()); }
+  Graph compressed() const { return without_added_dropout(network_.exported(method_->deployed())); }
   const std::vector<Quantized>& deployed() const noexcept { return method_->deployed(); }
 
   /// What training took, the finish included.
