@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lastbit/base/error.h"
@@ -10,6 +11,7 @@
 #include "lastbit/cli/data_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/table.h"
+#include "lastbit/data/detection.h"
 #include "lastbit/data/download.h"
 
 namespace lastbit {
@@ -42,7 +44,8 @@ void print_list(const DataChoice& choice) {
   }
   std::cout << table.text()
             << "Missing ones: 'lastbit data fetch NAME'. Or give --data a folder or .npz "
-            << "file of your own, or words:PATH or characters:PATH for a text.\n";
+            << "file of your own, words:PATH or characters:PATH for a text, or voc:PATH for images "
+            << "with boxes.\n";
 }
 
 void show_text(const DataChoice& choice) {
@@ -59,6 +62,36 @@ void show_text(const DataChoice& choice) {
             << (text.folder.empty() ? std::string("generated") : text.folder.string())
             << ", a vocabulary of " << text.vocabulary.size() << "\n"
             << table.text();
+}
+
+// How many boxes of class `label` a part has, and how many of them are difficult.
+std::pair<std::int64_t, std::int64_t> boxes_of(const DetectionSource& part, std::int32_t label) {
+  std::pair<std::int64_t, std::int64_t> result;
+  for (const DetectionEntry& entry : part.entries()) {
+    for (const LabelledBox& object : entry.objects) {
+      if (object.label != label) continue;
+      ++result.first;
+      if (object.difficult) ++result.second;
+    }
+  }
+  return result;
+}
+
+void show_boxes(const DataChoice& choice) {
+  const DetectionSet set = open_detection(choice.name, options_of(choice));
+  Table table({"class", "boxes to train", "difficult", "boxes to test", "difficult"});
+  for (std::size_t i = 0; i < set.class_names.size(); ++i) {
+    const auto [train, hard] = boxes_of(*set.train, static_cast<std::int32_t>(i));
+    const auto [test, hard_to_test] = boxes_of(*set.test, static_cast<std::int32_t>(i));
+    table.add({set.class_names[i], cat(train), cat(hard), cat(test), cat(hard_to_test)});
+  }
+  std::cout << set.name << ": " << set.folder.string() << ", " << set.train->size()
+            << " images to train, " << set.test->size() << " to test\n"
+            << table.text();
+  for (const auto& part : {set.train, set.test}) {
+    report_sentences("skipped", "image", part->skipped());
+    report_sentences("corrected", "box", part->corrected());
+  }
 }
 
 void fetch(const std::string& name, FetchOptions options) {
@@ -116,6 +149,10 @@ int data_command(int argc, char** argv) {
     choice.name = words[1];
     if (is_text_name(choice.name)) {
       show_text(choice);
+      return 0;
+    }
+    if (is_detection_name(choice.name)) {
+      show_boxes(choice);
       return 0;
     }
     Table table = new_table();

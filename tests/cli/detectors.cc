@@ -265,6 +265,14 @@ class DetectorEvaluations : public Detectors {
   }
 };
 
+TEST_F(DetectorEvaluations, AreOnDataThatShowTheirBoxes) {
+  const Finished run = succeed({"data", "show", "voc:voc"});
+  EXPECT_THAT(run.out, HasSubstr("1 images to train, 3 to test"));
+  EXPECT_THAT(run.out, testing::ContainsRegex("green +1 +0 +2 +1\n"));
+  EXPECT_THAT(run.out, testing::ContainsRegex("red +1 +0 +2 +0\n"));
+  expect_refusal(lastbit({"data", "show", "voc:nowhere"}), {"nowhere"});
+}
+
 TEST_F(DetectorEvaluations, AreMeanAveragePrecisions) {
   const auto eleven = evaluate();
   EXPECT_EQ(eleven["rule"], "11");
