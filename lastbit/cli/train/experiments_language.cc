@@ -32,12 +32,12 @@ Subject small_subject() {
       result.settings.push_back(
           {.name = cat(method, ", ", set),
            .compress = {
-               cat("--method=", method), cat("--codebook=", set), "--learning-rate=cosine:10"}});
+               cat("--method=", method), cat("--codebook=", set), "--learning-rate=cosine:20"}});
       result.settings.back().quick_compress = result.settings.back().compress;
     }
     result.settings.push_back(
         {.name = cat("ste (picm), ", set),
-         .compress = {"--method=picm", cat("--codebook=", set), "--learning-rate=cosine:10"}});
+         .compress = {"--method=picm", cat("--codebook=", set), "--learning-rate=cosine:20"}});
     result.settings.back().quick_compress = result.settings.back().compress;
   }
   return result;
