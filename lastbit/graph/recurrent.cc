@@ -5,22 +5,17 @@
 #include <string_view>
 #include <vector>
 
-#include "lastbit/base/error.h"
-#include "lastbit/base/text.h"
+#include "lastbit/graph/misfit.h"
 
 namespace lastbit {
 namespace {
-
-[[noreturn]] void fail(const Node& node, const std::string& what) {
-  throw InputError(cat("[shapes] node ", describe(node), ": ", what));
-}
 
 // The value of an attribute that must be one of 0, ..., most.
 std::int64_t choice(const Node& node, std::string_view name, std::int64_t most) {
   const std::int64_t value = int_attribute(node, name, 0);
   if (value < 0 || value > most) {
-    fail(node,
-         cat("attribute '", name, "' is ", value, ", supported is ", most == 0 ? "0" : "0 or 1"));
+    fail_at(
+        node, "attribute '", name, "' is ", value, ", supported is ", most == 0 ? "0" : "0 or 1");
   }
   return value;
 }
@@ -35,8 +30,8 @@ void require_default_activations(const Node& node) {
     fits = (*given)[i] == (i % count == 0 ? "Sigmoid" : "Tanh");
   }
   if (!fits) {
-    fail(node,
-         "attribute 'activations' has others than the default ones, which alone are supported");
+    fail_at(node,
+            "attribute 'activations' has others than the default ones, which alone are supported");
   }
 }
 
@@ -51,12 +46,12 @@ void require_shape(const Node& node,
                    std::span<const std::int64_t> shape,
                    std::initializer_list<std::int64_t> expected) {
   if (std::ranges::equal(shape, expected)) return;
-  fail(node,
-       cat(what,
-           " has shape ",
-           to_string(shape),
-           ", expected ",
-           to_string(std::span(expected.begin(), expected.size()))));
+  fail_at(node,
+          what,
+          " has shape ",
+          to_string(shape),
+          ", expected ",
+          to_string(std::span(expected.begin(), expected.size())));
 }
 
 Recurrent recurrent_of(const Node& node,
@@ -68,26 +63,26 @@ Recurrent recurrent_of(const Node& node,
   r.reverse = direction == "reverse";
   r.directions = direction == "bidirectional" ? 2 : 1;
   if (r.directions == 1 && !r.reverse && direction != "forward") {
-    fail(node,
-         cat("attribute 'direction' is '",
-             direction,
-             "', expected forward, reverse or bidirectional"));
+    fail_at(node,
+            "attribute 'direction' is '",
+            direction,
+            "', expected forward, reverse or bidirectional");
   }
   r.gates = node.op == "LSTM" ? 4 : 3;
   choice(node, "layout", 0);
   choice(node, "input_forget", 0);
   r.reset_after = choice(node, "linear_before_reset", r.lstm() ? 0 : 1) != 0;
-  if (node.attributes.contains("clip")) fail(node, "attribute 'clip' is not supported");
+  if (node.attributes.contains("clip")) fail_at(node, "attribute 'clip' is not supported");
   require_default_activations(node);
   if (input.size() != 3 || recurrence.size() != 3) {
-    fail(node,
-         cat("X and R have shapes ",
-             to_string(input),
-             " and ",
-             to_string(recurrence),
-             ", expected [steps, batch, inputs] and [directions, ",
-             r.gates,
-             " * hidden, hidden]"));
+    fail_at(node,
+            "X and R have shapes ",
+            to_string(input),
+            " and ",
+            to_string(recurrence),
+            ", expected [steps, batch, inputs] and [directions, ",
+            r.gates,
+            " * hidden, hidden]");
   }
   r.steps = input[0];
   r.batch = input[1];
@@ -97,7 +92,7 @@ Recurrent recurrent_of(const Node& node,
   require_shape(node, "R", recurrence, {r.directions, r.gates * r.hidden, r.hidden});
   require_shape(node, "W", weights, {r.directions, r.gates * r.hidden, r.inputs});
   if (int_attribute(node, "hidden_size", r.hidden) != r.hidden) {
-    fail(node, cat("attribute 'hidden_size' is not that of R, ", r.hidden));
+    fail_at(node, "attribute 'hidden_size' is not that of R, ", r.hidden);
   }
   return r;
 }

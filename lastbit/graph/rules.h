@@ -10,6 +10,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/graph/graph.h"
+#include "lastbit/graph/misfit.h"
 #include "lastbit/graph/shapes.h"
 
 namespace lastbit {
@@ -30,8 +31,8 @@ struct Call {
   std::span<const std::int64_t> constant_ints(std::size_t i) const;
 
   template <typename... Parts>
-  [[noreturn]] void fail(const Parts&... parts) const {
-    throw InputError(cat("[shapes] node ", describe(node), ": ", parts...));
+  [[noreturn, gnu::always_inline]] void fail(const Parts&... parts) const {
+    fail_at(node, parts...);
   }
 
   /// Attribute `name`, which must lie in [low, high].

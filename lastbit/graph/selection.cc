@@ -6,8 +6,7 @@
 #include <numeric>
 #include <optional>
 
-#include "lastbit/base/error.h"
-#include "lastbit/base/text.h"
+#include "lastbit/graph/misfit.h"
 
 namespace lastbit {
 namespace {
@@ -63,8 +62,8 @@ class Selector {
 
  private:
   template <typename... Texts>
-  [[noreturn]] void fail(const Texts&... texts) const {
-    throw InputError(cat("[shapes] node ", describe(node_), ": ", texts...));
+  [[noreturn, gnu::always_inline]] void fail(const Texts&... texts) const {
+    fail_at(node_, texts...);
   }
 
   const Integers& parameter(std::size_t i) const {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/graph/misfit.h"
 #include "lastbit/graph/tensor.h"
 
 namespace lastbit {
@@ -14,11 +14,6 @@ namespace {
 // Small enough that no sum or product below overflows, together with sizes of at most 2^60.
 constexpr std::int64_t kMostStep = (std::int64_t{1} << 30) - 1;
 
-template <typename... Parts>
-[[noreturn]] void fail(const Node& node, const Parts&... parts) {
-  throw InputError(cat("[shapes] node ", describe(node), ": ", parts...));
-}
-
 std::vector<std::int64_t> steps(const Node& node,
                                 std::string_view name,
                                 std::vector<std::int64_t> fallback,
@@ -26,19 +21,19 @@ std::vector<std::int64_t> steps(const Node& node,
   const std::size_t size = fallback.size();
   std::vector<std::int64_t> values = ints_attribute(node, name, std::move(fallback));
   if (values.size() != size) {
-    fail(node, "attribute '", name, "' has ", values.size(), " values, expected ", size);
+    fail_at(node, "attribute '", name, "' has ", values.size(), " values, expected ", size);
   }
   for (const std::int64_t value : values) {
     if (value < low || value > kMostStep) {
-      fail(node,
-           "attribute '",
-           name,
-           "' is [",
-           join(values),
-           "], expected values from ",
-           low,
-           " to ",
-           kMostStep);
+      fail_at(node,
+              "attribute '",
+              name,
+              "' is [",
+              join(values),
+              "], expected values from ",
+              low,
+              " to ",
+              kMostStep);
     }
   }
   return values;
@@ -61,12 +56,12 @@ Window window_of(const Node& node,
                                   : std::vector<std::int64_t>(kernel.begin(), kernel.end()),
                    1);
   if (!kernel.empty() && !std::ranges::equal(w.kernel, kernel)) {
-    fail(node,
-         "attribute 'kernel_shape' is [",
-         join(w.kernel),
-         "], the weights' kernel is [",
-         join(kernel),
-         "]");
+    fail_at(node,
+            "attribute 'kernel_shape' is [",
+            join(w.kernel),
+            "], the weights' kernel is [",
+            join(kernel),
+            "]");
   }
   w.strides = steps(node, "strides", ones, 1);
   w.dilations = steps(node, "dilations", ones, 1);
@@ -74,13 +69,13 @@ Window window_of(const Node& node,
   const std::string auto_pad = string_attribute(node, "auto_pad", "NOTSET");
   const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
   if (!same && auto_pad != "NOTSET" && auto_pad != "VALID") {
-    fail(node,
-         "attribute 'auto_pad' is '",
-         auto_pad,
-         "', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID");
+    fail_at(node,
+            "attribute 'auto_pad' is '",
+            auto_pad,
+            "', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID");
   }
   if (auto_pad != "NOTSET" && std::ranges::any_of(pads, [](auto pad) { return pad != 0; })) {
-    fail(node, "attributes 'pads' and 'auto_pad' exclude each other");
+    fail_at(node, "attributes 'pads' and 'auto_pad' exclude each other");
   }
   const bool up = int_attribute(node, "ceil_mode", 0) != 0;
 
@@ -99,20 +94,20 @@ Window window_of(const Node& node,
     } else {
       const std::int64_t room = size + begin + end - reach;
       if (size == 0 || room < 0) {
-        fail(node,
-             "a window of ",
-             reach,
-             " does not fit in size ",
-             size,
-             " with padding ",
-             begin,
-             " + ",
-             end,
-             " (input ",
-             to_string(input_shape),
-             ", kernel [",
-             join(w.kernel),
-             "])");
+        fail_at(node,
+                "a window of ",
+                reach,
+                " does not fit in size ",
+                size,
+                " with padding ",
+                begin,
+                " + ",
+                end,
+                " (input ",
+                to_string(input_shape),
+                ", kernel [",
+                join(w.kernel),
+                "])");
       }
       output = (up ? divide_up(room, stride) : room / stride) + 1;
       // A window that would begin in the padding after the input has nothing to look at.

@@ -6,6 +6,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/runtime/kernels/find.h"
+#include "lastbit/runtime/kernels/processor.h"
 
 namespace lastbit {
 namespace {
@@ -31,6 +32,21 @@ TEST_F(FindKernels, FindsEachByItsName) {
   for (const KernelSet* set : runnable_kernels()) EXPECT_EQ(&find_kernels(set->name), set);
   EXPECT_EQ(&find_kernels("fastest"), runnable_kernels().front());
 }
+
+#if defined(__x86_64__)
+TEST(Processor, HasWhatTheCompilersLibrarySays) {
+  const auto has = [](int answer) { return answer != 0; };
+  const Processor processor = this_processor();
+  EXPECT_EQ(processor.avx2,
+            has(__builtin_cpu_supports("avx2")) && has(__builtin_cpu_supports("fma")));
+  EXPECT_EQ(processor.avx512,
+            has(__builtin_cpu_supports("avx512f")) && has(__builtin_cpu_supports("avx512dq")) &&
+                has(__builtin_cpu_supports("avx512bw")));
+  EXPECT_EQ(processor.avx512vnni, processor.avx512 && has(__builtin_cpu_supports("avx512vnni")));
+  EXPECT_EQ(processor.avx512vbmi2, processor.avx512 && has(__builtin_cpu_supports("avx512vbmi2")));
+  EXPECT_EQ(processor.amd, has(__builtin_cpu_is("amd")));
+}
+#endif
 
 TEST_F(FindKernels, TheVariableStandsForTheFastestAlone) {
   setenv("LASTBIT_KERNELS", "scalar", 1);

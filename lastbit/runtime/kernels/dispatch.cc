@@ -4,6 +4,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "lastbit/runtime/kernels/processor.h"
 #include "lastbit/runtime/kernels/sets.h"
 
 namespace lastbit {
@@ -15,20 +16,14 @@ struct Runnable {
 
   Runnable() noexcept {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw")) {
-      if (__builtin_cpu_supports("avx512vnni")) {
-        // Intel's processors take three operations for a vpermi2w: products are faster there.
-        if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_is("amd")) {
-          sets[count++] = &avx512vbmi2_kernels();
-        }
-        sets[count++] = &avx512vnni_kernels();
-      }
-      sets[count++] = &avx512_kernels();
+    const Processor processor = this_processor();
+    // Intel's processors take three operations for a vpermi2w: products are faster there.
+    if (processor.avx512vnni && processor.avx512vbmi2 && processor.amd) {
+      sets[count++] = &avx512vbmi2_kernels();
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      sets[count++] = &avx2_kernels();
-    }
+    if (processor.avx512vnni) sets[count++] = &avx512vnni_kernels();
+    if (processor.avx512) sets[count++] = &avx512_kernels();
+    if (processor.avx2) sets[count++] = &avx2_kernels();
 #endif
 #if defined(__aarch64__)
     if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) sets[count++] = &neondot_kernels();
