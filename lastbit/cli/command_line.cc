@@ -58,13 +58,14 @@ bool CommandLine::parse(const std::vector<std::string>& arguments,
   return true;
 }
 
-// Lists without a value are left out: CLI11 writes them as text that it does not read back.
+// Lists without a value are left out: CLI11 writes them as text that it does not read back, "[]" in
+// version 2.1 and "{}" in 2.4.
 std::string CommandLine::config() const {
   std::istringstream lines(
       app_.config_to_str(/*default_also=*/save_defaults_, /*write_description=*/false));
   std::string result;
   for (std::string line; std::getline(lines, line);) {
-    if (!line.ends_with("=\"[]\"")) result += line + '\n';
+    if (!line.ends_with("=\"[]\"") && !line.ends_with("=\"{}\"")) result += line + '\n';
   }
   return result;
 }
