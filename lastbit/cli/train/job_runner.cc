@@ -151,9 +151,10 @@ std::vector<nlohmann::json> JobRunner::run(const std::vector<Job>& jobs) {
   return results;
 }
 
-std::string file_name(std::string text) {
+std::string file_name(std::string text, char other) {
   for (char& c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '-') c = '_';
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '-' && c != '_')
+      c = other;
   }
   return text;
 }

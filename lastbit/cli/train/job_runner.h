@@ -59,8 +59,8 @@ class JobRunner {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// `text` with all but letters, digits, dot and minus replaced.
-std::string file_name(std::string text);
+/// `text` with all but letters, digits, dot, minus and underscore replaced by `other`.
+std::string file_name(std::string text, char other = '_');
 
 /// Mean and standard deviation (of a sample; 0 for one value).
 struct Statistics {

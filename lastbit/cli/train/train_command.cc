@@ -17,6 +17,7 @@
 #include "lastbit/cli/network_options.h"
 #include "lastbit/cli/progress.h"
 #include "lastbit/cli/train/figures.h"
+#include "lastbit/cli/train/job_runner.h"
 #include "lastbit/cli/train/jobs.h"
 #include "lastbit/cli/train/material.h"
 #include "lastbit/cli/train/normalization.h"
@@ -93,18 +94,11 @@ void add_options(CLI::App& app, TrainChoice& choice) {
   add_normalize_option(app, choice.normalize);
 }
 
-// Of letters, digits, '.', '_' and '-' alone, so that every file system and shell takes it.
 std::string default_run(const TrainChoice& choice) {
   const auto stem = [](const std::string& name) {
     return std::filesystem::path(name).stem().string();
   };
-  std::string name = cat(stem(choice.model), "-", stem(choice.data.name));
-  for (char& c : name) {
-    const bool digit = c >= '0' && c <= '9';
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!digit && !letter && c != '.' && c != '_') c = '-';
-  }
-  return cat("runs/", name);
+  return cat("runs/", file_name(cat(stem(choice.model), "-", stem(choice.data.name)), '-'));
 }
 
 }  // namespace
