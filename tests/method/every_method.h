@@ -2,29 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ostream>
-#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "lastbit/base/error.h"
 #include "lastbit/method/registry.h"
+#include "method_names.h"
 #include "support.h"
 
 // The properties that every method must have, for INSTANTIATE_TEST_SUITE_P with any rows, whether
 // the table has them or not.
 
 namespace lastbit {
-
-// For GoogleTest, which would print the row's bytes.
-inline void PrintTo(const MethodInfo& info, std::ostream* out) { *out << info.name; }
-
-inline std::string test_name(const testing::TestParamInfo<MethodInfo>& parameter) {
-  std::string name(parameter.param.name);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
 
 // Its levels are its own: two numbers that it learns, and 0.
 inline bool learns_levels(std::string_view method) { return method == "ttq"; }

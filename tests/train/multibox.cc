@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 #include <torch/types.h>
 
 #include "lastbit/base/random.h"
@@ -176,6 +177,25 @@ TEST(Multibox, HasTheGradientThatItsDifferencesShow) {
     }
     EXPECT_GT(nonzero, 20);
   }
+}
+
+TEST(Multibox, IsTheSameOnAGpu) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
+  Case here = random_case(6, 0.3);
+  Case there = here;
+  here.offsets.set_requires_grad(true);
+  here.logits.set_requires_grad(true);
+  there.offsets = here.offsets.detach().to(torch::kCUDA).set_requires_grad(true);
+  there.logits = here.logits.detach().to(torch::kCUDA).set_requires_grad(true);
+  there.labels = here.labels.to(torch::kCUDA);
+  const torch::Tensor expected = multibox_sums(here.offsets, here.logits, here.labels).loss();
+  const torch::Tensor found = multibox_sums(there.offsets, there.logits, there.labels).loss();
+  EXPECT_TRUE(found.is_cuda());
+  EXPECT_NEAR(found.item<double>(), expected.item<double>(), 1e-9);
+  expected.backward();
+  found.backward();
+  EXPECT_TRUE(there.offsets.grad().cpu().allclose(here.offsets.grad()));
+  EXPECT_TRUE(there.logits.grad().cpu().allclose(here.logits.grad()));
 }
 
 }  // namespace
