@@ -87,12 +87,6 @@ class BinaryConnect final : public StraightThrough {
     bound_ = seen({}).abs();
   }
 
-  void fit(std::size_t /*i*/,
-           const torch::Tensor& /*latent*/,
-           LayerRounding& rounding) const override {
-    fit_nearest(rounding.stairs, rounding.levels, rounding.scales);
-  }
-
   void draw_all(const torch::Tensor& latent, const torch::Tensor& bound, torch::Tensor& w) {
     constexpr std::int64_t kBlock = 1024;
     std::array<std::uint32_t, kBlock> bits{};

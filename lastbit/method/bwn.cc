@@ -35,10 +35,12 @@ class BinaryWeightNetwork final : public StraightThrough {
     if (scales_gradient_) factors_ = torch::empty_like(weights().value);
   }
 
-  void fit(std::size_t /*i*/, const torch::Tensor& latent, LayerRounding& rounding) const override {
-    const auto means = mean_magnitudes(rounding.stairs.groups, latent);
-    rounding.scales.assign(means.begin(), means.end());
-    fit_nearest(rounding.stairs, rounding.levels, rounding.scales);
+  void fit(const torch::Tensor& latent, std::vector<LayerRounding>& roundings) const override {
+    const auto means = mean_magnitudes(groups(), latent);
+    for (std::size_t i = 0; i < layers(); ++i) {
+      roundings[i].scales.assign(means[i].begin(), means[i].end());
+    }
+    StraightThrough::fit(latent, roundings);
   }
 
   void chain(const Progress& /*at*/,

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "lastbit/method/sent.h"
 #include "lastbit/quant/scale_fit.h"
 
 namespace lastbit::device {
@@ -61,9 +62,9 @@ Fits additions(const torch::Tensor& rows, const Codebook& levels) {
   const torch::Tensor magnitudes = rows.abs().to(torch::kFloat64).unsqueeze(2);
   // A number for each step of each weight, which depends on its sign unless both sides are one.
   const auto of_sign = [&](const std::vector<double>& a, const std::vector<double>& b) {
-    const torch::Tensor first = torch::tensor(a, torch::kFloat64).to(rows.device());
+    const torch::Tensor first = sent_to(rows.device(), torch::tensor(a, torch::kFloat64));
     if (up == down) return first.view({1, 1, -1}).expand({rows.size(0), rows.size(1), -1});
-    const torch::Tensor second = torch::tensor(b, torch::kFloat64).to(rows.device());
+    const torch::Tensor second = sent_to(rows.device(), torch::tensor(b, torch::kFloat64));
     return torch::where(rows.lt(0.0).unsqueeze(2), second, first);
   };
   const torch::Tensor lowest = of_sign({above.lowest}, {below.lowest});
@@ -98,20 +99,18 @@ torch::Tensor thresholds(const Codebook& levels,
     at_zero.push_back(static_cast<float>(i <= nearest_zero ? -kInfinity : kInfinity));
   }
   const torch::Tensor tie_goes_up =
-      torch::tensor(ups, torch::kUInt8).to(scales.device()).to(torch::kBool);
+      sent_to(scales.device(), torch::tensor(ups, torch::kUInt8)).to(torch::kBool);
   const torch::Tensor rounded = middles.to(torch::kFloat32);
   const torch::Tensor wide = rounded.to(torch::kFloat64);
   const torch::Tensor reached = wide.gt(middles) | (wide.eq(middles) & tie_goes_up);
   const torch::Tensor next =
       torch::nextafter(rounded, torch::full({}, static_cast<float>(kInfinity), rounded.options()));
   const torch::Tensor least = torch::where(reached, rounded, next);
-  return torch::where(
-      scales.eq(0.0).unsqueeze(1), torch::tensor(at_zero).to(scales.device()), least);
+  return torch::where(scales.eq(0.0).unsqueeze(1), sent_to(scales.device(), at_zero), least);
 }
 
 torch::Tensor on(const torch::Device& device, const Codebook& levels) {
-  const auto all = levels.levels();
-  return torch::tensor(std::vector<float>(all.begin(), all.end())).to(device);
+  return sent_to(device, levels.levels());
 }
 
 }  // namespace

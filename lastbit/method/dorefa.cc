@@ -1,9 +1,11 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "lastbit/method/demands.h"
 #include "lastbit/method/registry.h"
+#include "lastbit/method/sent.h"
 #include "lastbit/method/straight_through.h"
 
 namespace lastbit {
@@ -41,29 +43,42 @@ class DoReFa final : public StraightThrough {
 
   void start() override {
     StraightThrough::start();
-    for (std::size_t i = 0; i < layers(); ++i) {
-      if (!is_binary(layer(i))) slopes_ = torch::empty_like(weights().value);
-    }
+    if (!curved_.empty()) slopes_ = torch::empty_like(weights().value);
   }
 
   void prepare(std::size_t i, LayerRounding& rounding) override {
+    (is_binary(layer(i)) ? binary_ : curved_).push_back(i);
     if (is_binary(layer(i)) || rounding.per == Granularity::kNone) return;
-    const auto largest = largest_magnitudes(rounding.stairs.groups, weights().value);
+    const auto largest =
+        largest_magnitudes(std::span(&rounding.stairs.groups, 1), weights().value).front();
     for (std::size_t g = 0; g < largest.size(); ++g) {
       rounding.scales[g] = largest[g] / rounding.levels.back();
     }
   }
 
-  void fit(std::size_t i, const torch::Tensor& latent, LayerRounding& rounding) const override {
-    Staircase& stairs = rounding.stairs;
-    if (is_binary(layer(i))) {
-      const auto means = mean_magnitudes(stairs.groups, latent);
-      rounding.scales.assign(means.begin(), means.end());
-      fit_nearest(stairs, rounding.levels, rounding.scales);
-      return;
+  void fit(const torch::Tensor& latent, std::vector<LayerRounding>& roundings) const override {
+    const auto means = mean_magnitudes(groups_of(binary_), latent);
+    for (std::size_t k = 0; k < binary_.size(); ++k) {
+      LayerRounding& own = roundings[binary_[k]];
+      own.scales.assign(means[k].begin(), means[k].end());
+      fit_nearest(own.stairs, own.levels, own.scales);
     }
-    // q jumps where tanh v is half way between two levels: the tanh of no weight is needed.
-    const auto largest = largest_magnitudes(stairs.groups, latent);
+    const auto largest = largest_magnitudes(groups_of(curved_), latent);
+    for (std::size_t k = 0; k < curved_.size(); ++k) {
+      fit_tanh(largest[k], roundings[curved_[k]]);
+    }
+  }
+
+  std::vector<Groups> groups_of(const std::vector<std::size_t>& some) const {
+    const std::vector<Groups> all = groups();
+    std::vector<Groups> result;
+    for (const std::size_t i : some) result.push_back(all[i]);
+    return result;
+  }
+
+  // q jumps where tanh v is half way between two levels: the tanh of no weight is needed.
+  static void fit_tanh(const std::vector<float>& largest, LayerRounding& rounding) {
+    Staircase& stairs = rounding.stairs;
     const std::vector<float>& levels = rounding.levels;
     for (std::size_t g = 0; g < largest.size(); ++g) {
       const double most = std::tanh(static_cast<double>(largest[g])) / levels.back();
@@ -82,25 +97,25 @@ class DoReFa final : public StraightThrough {
     if (!slopes_.defined()) return;
     torch::tanh_out(slopes_, latent);
     slopes_.square_().neg_().add_(1.0);
-    for (std::size_t i = 0; i < layers(); ++i) {
-      torch::Tensor slope = grouped(rounding(i).stairs.groups, slopes_);
-      if (is_binary(layer(i))) {
-        slope.fill_(1.0);
-        continue;
-      }
-      std::vector<float> factors = largest_magnitudes(rounding(i).stairs.groups, latent);
-      const LayerRounding& own = rounding(i);
-      for (std::size_t g = 0; g < factors.size(); ++g) {
-        const float most = std::tanh(factors[g]);
+    for (const std::size_t i : binary_) grouped(rounding(i).stairs.groups, slopes_).fill_(1.0);
+    auto factors = largest_magnitudes(groups_of(curved_), latent);
+    for (std::size_t k = 0; k < curved_.size(); ++k) {
+      const LayerRounding& own = rounding(curved_[k]);
+      for (std::size_t g = 0; g < factors[k].size(); ++g) {
+        float& factor = factors[k][g];
+        const float most = std::tanh(factor);
         const float reach = own.levels.back() * own.scales[own.scales.size() == 1 ? 0 : g];
-        factors[g] = most > 0.0F ? reach / most : 0.0F;
+        factor = most > 0.0F ? reach / most : 0.0F;
       }
-      slope.mul_(torch::tensor(factors).to(slope.device()).view({1, -1, 1}));
+      grouped(own.stairs.groups, slopes_)
+          .mul_(sent_to(slopes_.device(), factors[k]).view({1, -1, 1}));
     }
     gradient.mul_(slopes_);
   }
 
-  torch::Tensor slopes_;  // (total) scratch: dw/dv; none where all are binary
+  std::vector<std::size_t> binary_;  // places of layers of one bit
+  std::vector<std::size_t> curved_;  // and of those that go through tanh
+  torch::Tensor slopes_;             // (total) scratch: dw/dv; none where all are binary
 };
 
 }  // namespace

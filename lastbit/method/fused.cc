@@ -75,9 +75,4 @@ void blend(torch::Tensor& value, const torch::Tensor& from, double share) {
       value.data_ptr<float>(), from.data_ptr<float>(), static_cast<float>(share), value.numel());
 }
 
-Distances distances(const torch::Tensor& a, const torch::Tensor& b) {
-  return {.between = (a - b).square().sum(torch::kFloat64).item<double>(),
-          .norm = a.square().sum(torch::kFloat64).item<double>()};
-}
-
 }  // namespace lastbit

@@ -20,11 +20,4 @@ void save_and_step(torch::Tensor& value,
 /// value = from + share * (value - from), elementwise, in one pass over memory on the CPU.
 void blend(torch::Tensor& value, const torch::Tensor& from, double share);
 
-/// Sums of squares taken in one pass, for residuals.
-struct Distances {
-  double between = 0.0;  ///< ||a - b||^2
-  double norm = 0.0;     ///< ||a||^2
-};
-Distances distances(const torch::Tensor& a, const torch::Tensor& b);
-
 }  // namespace lastbit

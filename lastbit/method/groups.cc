@@ -8,6 +8,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/base/vectorize.h"
+#include "lastbit/method/sent.h"
 
 namespace lastbit {
 namespace {
@@ -87,23 +88,87 @@ void for_each_block(const Groups& groups, const torch::Tensor& flat, const Visit
   }
 }
 
-torch::Tensor of_groups(std::span<const float> values, const torch::Tensor& like) {
-  return torch::tensor(std::vector<float>(values.begin(), values.end()))
-      .to(like.device())
-      .view({1, -1, 1});
-}
-
 // Over the weights of each group, in double.
 torch::Tensor sum_in_groups(const torch::Tensor& by_group) {
   constexpr std::array<std::int64_t, 2> kDims = {0, 2};
   return by_group.sum(at::IntArrayRef(kDims), false, torch::kFloat64);
 }
 
-template <typename Number>
-std::vector<Number> vector_of(const torch::Tensor& tensor) {
-  const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
-  const Number* first = host.data_ptr<Number>();
-  return {first, first + host.numel()};
+// Of each layer by `here`, or where its groups are not in runs by `there` as a tensor (groups);
+// these are read in one go.
+template <typename Number, typename Here, typename There>
+GroupFigures<Number> of_layers(std::span<const Groups> layers,
+                               const torch::Tensor& flat,
+                               const Here& here,
+                               const There& there) {
+  GroupFigures<Number> result;
+  std::vector<torch::Tensor> tensors;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool runs = in_runs(layers[i], flat);
+    result.push_back(runs ? here(i) : std::vector<Number>{});
+    if (!runs) tensors.push_back(there(i));
+  }
+  if (tensors.empty()) return result;
+  const torch::Tensor all = torch::cat(tensors).to(torch::kCPU);
+  const Number* next = all.template data_ptr<Number>();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (in_runs(layers[i], flat)) continue;
+    result[i].assign(next, next + layers[i].count());
+    next += layers[i].count();
+  }
+  return result;
+}
+
+std::vector<double> means_in_runs(const Groups& groups,
+                                  const torch::Tensor& flat,
+                                  std::span<const float> thresholds) {
+  std::vector<Total> totals(static_cast<std::size_t>(groups.count()));
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes sums{};
+    Lanes counts{};
+    const float least = thresholds.empty() ? -1.0F : thresholds[group];
+    add_above(block, block_size / kLanes, least, sums.data(), counts.data());
+    for (std::int64_t i = block_size - block_size % kLanes; i < block_size; ++i) {
+      const float magnitude = std::abs(block[i]);
+      sums[0] += magnitude > least ? magnitude : 0.0F;
+      counts[0] += magnitude > least ? 1.0F : 0.0F;
+    }
+    totals[group].sum += total_of(sums);
+    totals[group].count += total_of(counts);
+  });
+  std::vector<double> result;
+  result.reserve(totals.size());
+  for (const Total& total : totals) result.push_back(total.sum / std::max(1.0, total.count));
+  return result;
+}
+
+torch::Tensor means_by_tensors(const Groups& groups,
+                               const torch::Tensor& flat,
+                               std::span<const float> thresholds) {
+  const torch::Tensor magnitudes = grouped(groups, flat).abs();
+  if (thresholds.empty()) return sum_in_groups(magnitudes) / groups.size();
+  const torch::Tensor above = magnitudes > sent_to(flat.device(), thresholds).view({1, -1, 1});
+  return sum_in_groups(magnitudes * above) / sum_in_groups(above).clamp_min(1.0);
+}
+
+std::vector<float> largest_in_runs(const Groups& groups, const torch::Tensor& flat) {
+  std::vector<float> result(static_cast<std::size_t>(groups.count()), 0.0F);
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes largest{};
+    raise_to_largest(block, block_size, largest.data());
+    result[group] = std::max(result[group], *std::max_element(largest.begin(), largest.end()));
+  });
+  return result;
+}
+
+std::vector<double> sums_in_runs(const Groups& groups, const torch::Tensor& flat) {
+  std::vector<double> result(static_cast<std::size_t>(groups.count()), 0.0);
+  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
+    Lanes sums{};
+    add_all(block, block_size, sums.data());
+    result[group] += total_of(sums);
+  });
+  return result;
 }
 
 }  // namespace
@@ -140,63 +205,35 @@ torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat) {
       .view({layout.before, layout.channels, layout.after});
 }
 
-std::vector<double> mean_magnitudes(const Groups& groups,
-                                    const torch::Tensor& flat,
-                                    std::span<const float> thresholds) {
-  const auto count = static_cast<std::size_t>(groups.count());
-  if (!in_runs(groups, flat)) {
-    const torch::Tensor magnitudes = grouped(groups, flat).abs();
-    if (thresholds.empty()) {
-      return vector_of<double>(sum_in_groups(magnitudes) / groups.size());
-    }
-    const torch::Tensor above = magnitudes > of_groups(thresholds, flat);
-    return vector_of<double>(sum_in_groups(magnitudes * above) /
-                             sum_in_groups(above).clamp_min(1.0));
-  }
-  std::vector<Total> totals(count);
-  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
-    Lanes sums{};
-    Lanes counts{};
-    const float least = thresholds.empty() ? -1.0F : thresholds[group];
-    add_above(block, block_size / kLanes, least, sums.data(), counts.data());
-    for (std::int64_t i = block_size - block_size % kLanes; i < block_size; ++i) {
-      const float magnitude = std::abs(block[i]);
-      sums[0] += magnitude > least ? magnitude : 0.0F;
-      counts[0] += magnitude > least ? 1.0F : 0.0F;
-    }
-    totals[group].sum += total_of(sums);
-    totals[group].count += total_of(counts);
-  });
-  std::vector<double> result;
-  result.reserve(count);
-  for (const Total& total : totals) result.push_back(total.sum / std::max(1.0, total.count));
-  return result;
+GroupFigures<double> mean_magnitudes(std::span<const Groups> layers,
+                                     const torch::Tensor& flat,
+                                     std::span<const std::vector<float>> thresholds) {
+  const auto least = [&](std::size_t i) {
+    return thresholds.empty() ? std::span<const float>() : std::span<const float>(thresholds[i]);
+  };
+  return of_layers<double>(
+      layers,
+      flat,
+      [&](std::size_t i) { return means_in_runs(layers[i], flat, least(i)); },
+      [&](std::size_t i) { return means_by_tensors(layers[i], flat, least(i)); });
 }
 
-std::vector<float> largest_magnitudes(const Groups& groups, const torch::Tensor& flat) {
-  if (!in_runs(groups, flat)) {
-    return vector_of<float>(grouped(groups, flat).abs().amax({0, 2}));
-  }
-  std::vector<float> result(static_cast<std::size_t>(groups.count()), 0.0F);
-  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
-    Lanes largest{};
-    raise_to_largest(block, block_size, largest.data());
-    result[group] = std::max(result[group], *std::max_element(largest.begin(), largest.end()));
-  });
-  return result;
+GroupFigures<float> largest_magnitudes(std::span<const Groups> layers, const torch::Tensor& flat) {
+  return of_layers<float>(
+      layers,
+      flat,
+      [&](std::size_t i) { return largest_in_runs(layers[i], flat); },
+      [&](std::size_t i) {
+        return grouped(layers[i], flat).abs().amax({0, 2});
+      });
 }
 
-std::vector<double> group_sums(const Groups& groups, const torch::Tensor& flat) {
-  if (!in_runs(groups, flat)) {
-    return vector_of<double>(sum_in_groups(grouped(groups, flat)));
-  }
-  std::vector<double> result(static_cast<std::size_t>(groups.count()), 0.0);
-  for_each_block(groups, flat, [&](std::size_t group, const float* block, std::int64_t block_size) {
-    Lanes sums{};
-    add_all(block, block_size, sums.data());
-    result[group] += total_of(sums);
-  });
-  return result;
+GroupFigures<double> group_sums(std::span<const Groups> layers, const torch::Tensor& flat) {
+  return of_layers<double>(
+      layers,
+      flat,
+      [&](std::size_t i) { return sums_in_runs(layers[i], flat); },
+      [&](std::size_t i) { return sum_in_groups(grouped(layers[i], flat)); });
 }
 
 }  // namespace lastbit

@@ -29,19 +29,23 @@ Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted);
 /// The slice of `flat` (total) that holds the layer, as (before, groups, after).
 torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat);
 
+/// Figures of the groups of each layer: (layers), of each (groups). Where the weights are on a
+/// device, those of all layers come from it in one go.
+template <typename Number>
+using GroupFigures = std::vector<std::vector<Number>>;
+
 /// Mean magnitude in each group of those weights that are above the group's threshold in magnitude;
 /// 0 for a group without one. In float32 by blocks, the blocks in double.
 /// @param flat        (total) float32
-/// @param thresholds  (groups), or empty for the mean of all weights.
-/// @return (groups)
-std::vector<double> mean_magnitudes(const Groups& groups,
-                                    const torch::Tensor& flat,
-                                    std::span<const float> thresholds = {});
+/// @param thresholds  (layers), of each (groups); or empty for the mean of all weights.
+GroupFigures<double> mean_magnitudes(std::span<const Groups> layers,
+                                     const torch::Tensor& flat,
+                                     std::span<const std::vector<float>> thresholds = {});
 
-/// Largest magnitude in each group. (groups)
-std::vector<float> largest_magnitudes(const Groups& groups, const torch::Tensor& flat);
+/// Largest magnitude in each group.
+GroupFigures<float> largest_magnitudes(std::span<const Groups> layers, const torch::Tensor& flat);
 
-/// Sum over each group. (groups)
-std::vector<double> group_sums(const Groups& groups, const torch::Tensor& flat);
+/// Sum over each group.
+GroupFigures<double> group_sums(std::span<const Groups> layers, const torch::Tensor& flat);
 
 }  // namespace lastbit

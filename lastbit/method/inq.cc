@@ -93,17 +93,12 @@ class Incremental final : public StraightThrough {
 
   void prepare(std::size_t /*i*/, LayerRounding& rounding) override {
     if (options_.best_scale || rounding.per == Granularity::kNone) return;
-    const auto largest = largest_magnitudes(rounding.stairs.groups, weights().value);
+    const auto largest =
+        largest_magnitudes(std::span(&rounding.stairs.groups, 1), weights().value).front();
     for (std::size_t g = 0; g < largest.size(); ++g) {
       const double power = std::floor(std::log2(4.0 / 3.0 * largest[g]));
       rounding.scales[g] = static_cast<float>(std::exp2(power) / rounding.levels.back());
     }
-  }
-
-  void fit(std::size_t /*i*/,
-           const torch::Tensor& /*latent*/,
-           LayerRounding& rounding) const override {
-    fit_nearest(rounding.stairs, rounding.levels, rounding.scales);
   }
 
   // The network sees the weights as they are.
@@ -134,7 +129,7 @@ class Incremental final : public StraightThrough {
   // Freezes the largest of the free weights until `share` of the layer is frozen.
   void freeze(std::size_t i, double share) {
     LayerRounding& own = rounding(i);
-    fit(i, weights().value, own);
+    fit_nearest(own.stairs, own.levels, own.scales);
     torch::Tensor rounded = torch::empty_like(weights().value);
     apply(own.stairs, weights().value, rounded);
     const auto slice = [&](const torch::Tensor& flat) {

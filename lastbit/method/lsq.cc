@@ -63,23 +63,19 @@ class LearnedStep final : public StraightThrough {
   // The paper starts from s = 2 mean |v| / sqrt(Q), which is meant for a dense range of levels.
   void prepare(std::size_t /*i*/, LayerRounding& rounding) override {
     if (!starts_by_mean_) return;
-    const auto means = mean_magnitudes(rounding.stairs.groups, weights().value);
+    const auto means =
+        mean_magnitudes(std::span(&rounding.stairs.groups, 1), weights().value).front();
     const double factor = 2.0 / std::sqrt(range(rounding)) / distance(rounding);
     for (std::size_t g = 0; g < means.size(); ++g) {
       rounding.scales[g] = static_cast<float>(factor * means[g]);
     }
   }
 
-  void fit(std::size_t /*i*/,
-           const torch::Tensor& /*latent*/,
-           LayerRounding& rounding) const override {
-    fit_nearest(rounding.stairs, rounding.levels, rounding.scales);
-  }
-
   void chain(const Progress& at, const torch::Tensor& latent, torch::Tensor& gradient) override {
     for (std::size_t i = 0; i < layers(); ++i) apply(within(rounding(i)), latent, inside_);
     multiply(latent, gradient);
-    for (std::size_t i = 0; i < layers(); ++i) move(rounding(i), at.learning_rate);
+    const auto sums = group_sums(groups(), product_);
+    for (std::size_t i = 0; i < layers(); ++i) move(rounding(i), sums[i], at.learning_rate);
   }
 
   // 1 within the range of the levels, else 0.
@@ -111,11 +107,10 @@ class LearnedStep final : public StraightThrough {
   }
 
   // dL/ds = sum of g dw/ds = sum of `product_` / s.
-  void move(LayerRounding& rounding, double learning_rate) {
-    const Groups& groups = rounding.stairs.groups;
+  static void move(LayerRounding& rounding, const std::vector<double>& sums, double learning_rate) {
     const double apart = distance(rounding);
-    const double balance = 1.0 / std::sqrt(static_cast<double>(groups.size()) * range(rounding));
-    const auto sums = group_sums(groups, product_);
+    const auto size = static_cast<double>(rounding.stairs.groups.size());
+    const double balance = 1.0 / std::sqrt(size * range(rounding));
     for (std::size_t g = 0; g < sums.size(); ++g) {
       const double step = rounding.scales[g] * apart;
       if (!(step > 0.0)) continue;

@@ -106,15 +106,16 @@ class Mirror final : public LatentMethod {
   // Takes over levels and scales of the low-bit point.
   void refresh() {
     soft_.clear();
+    torch::Tensor scales = torch::empty_like(scale_, torch::kCPU);
     for_each_layer([&](std::size_t i, const auto& slice) {
       const Quantized& quantized = low_bit().quantized()[i];
       soft_.emplace_back(options_.softness, quantized.levels);
-      std::vector<float> of_weight(quantized.codes.size());
+      auto* const of_weight = slice(scales).template data_ptr<float>();
       for_each_run(quantized, [&](std::size_t scale, std::size_t begin, std::size_t end) {
-        std::fill(of_weight.data() + begin, of_weight.data() + end, quantized.scales[scale]);
+        std::fill(of_weight + begin, of_weight + end, quantized.scales[scale]);
       });
-      slice(scale_).copy_(torch::tensor(of_weight));
     });
+    scale_.copy_(scales);
   }
 
   double first_beta() const { return std::min(options_.beta.first(), kSharpest); }

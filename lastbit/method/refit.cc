@@ -4,36 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lastbit/method/shared_layers.h"
 #include "lastbit/quant/runs.h"
 
 namespace lastbit {
 namespace {
 
-// The layers that have their scales and levels in common, by their places in the list.
-using Members = std::vector<std::size_t>;
-
-Members members_of(const std::vector<ConstrainedWeight>& layers, std::size_t first) {
-  Members result = {first};
-  if (layers[first].shared < 0) return result;
-  for (std::size_t i = first + 1; i < layers.size(); ++i) {
-    if (layers[i].shared == layers[first].shared) result.push_back(i);
-  }
-  return result;
-}
-
-bool is_first(const std::vector<ConstrainedWeight>& layers, std::size_t i) {
-  if (layers[i].shared < 0) return true;
-  for (std::size_t before = 0; before < i; ++before) {
-    if (layers[before].shared == layers[i].shared) return false;
-  }
-  return true;
-}
-
-// Methods may learn levels where the set has fixed ones.
-bool has_learned_levels(const ConstrainedWeight& layer, const Quantized& quantized) {
-  const Codebook* fixed = layer.set->levels();
-  return fixed == nullptr || *fixed != quantized.levels;
-}
+using Members = std::vector<std::size_t>;  // places of layers
 
 struct Sums {
   std::vector<double> products;  // <w, l>, or the sum of w for a level
@@ -95,15 +72,19 @@ void fit_levels(const std::vector<ConstrainedWeight>& layers,
 
 }  // namespace
 
+bool has_learned_levels(const ConstrainedWeight& layer, const Quantized& quantized) {
+  const Codebook* fixed = layer.set->levels();
+  return fixed == nullptr || *fixed != quantized.levels;
+}
+
 void refit(const std::vector<ConstrainedWeight>& layers,
            std::vector<Quantized>& low_bit,
            const float* flat) {
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (!is_first(layers, i)) continue;
-    const Members members = members_of(layers, i);
-    if (low_bit[i].per != Granularity::kNone) {
+  for (const Members& members : shared_layers(layers)) {
+    const std::size_t first = members.front();
+    if (low_bit[first].per != Granularity::kNone) {
       fit_scales(layers, members, low_bit, flat);
-    } else if (has_learned_levels(layers[i], low_bit[i])) {
+    } else if (has_learned_levels(layers[first], low_bit[first])) {
       fit_levels(layers, members, low_bit, flat);
     }
   }

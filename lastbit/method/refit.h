@@ -6,6 +6,9 @@
 
 namespace lastbit {
 
+/// Whether the levels were learned: by the set, or by a method in place of fixed ones.
+bool has_learned_levels(const ConstrainedWeight& layer, const Quantized& quantized);
+
 /// Sets scales, or the levels of learned codebooks, to the least-squares ones for the codes as they
 /// are.
 ///

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "lastbit/base/text.h"
-#include "lastbit/method/fused.h"
 
 namespace lastbit {
 namespace {
@@ -34,6 +33,10 @@ void describe_codes(const Quantized& quantized, LayerResiduals& layer) {
   const auto& scales = quantized.scales;
   layer.scale =
       std::accumulate(scales.begin(), scales.end(), 0.0) / static_cast<double>(scales.size());
+}
+
+torch::Tensor square_sum(const torch::Tensor& values) {
+  return values.square().sum(torch::kFloat64);
 }
 
 }  // namespace
@@ -66,22 +69,18 @@ Residuals LowBitPoint::residuals(const torch::Tensor& seen,
   double moved = 0.0;
   double norm = 0.0;
   std::int64_t flipped = 0;
+  const std::vector<SquareSums> sums = square_sums(seen, multipliers);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const std::int64_t size = layers_[i].layout.size();
-    const auto slice = [&](const torch::Tensor& flat) {
-      return flat.narrow(0, layers_[i].offset, size);
-    };
-    const Distances to_set = distances(slice(seen), slice(z_));
-    const Distances since = distances(slice(z_), slice(z_before_));
+    const auto size = static_cast<double>(layers_[i].layout.size());
     const std::int64_t changed = flips(before_[i], low_bit_[i]);
-    gap += to_set.between;
-    norm += to_set.norm;
-    moved += since.between;
+    gap += sums[i].gap;
+    norm += sums[i].norm;
+    moved += sums[i].moved;
     flipped += changed;
     LayerResiduals layer{.name = layers_[i].name,
-                         .primal = relative(to_set.between, to_set.norm),
-                         .flipped = static_cast<double>(changed) / static_cast<double>(size)};
-    if (multipliers.defined()) layer.multiplier = slice(multipliers).norm().item<double>();
+                         .primal = relative(sums[i].gap, sums[i].norm),
+                         .multiplier = std::sqrt(sums[i].multiplier),
+                         .flipped = static_cast<double>(changed) / size};
     describe_codes(low_bit_[i], layer);
     result.layers.push_back(std::move(layer));
   }
@@ -89,6 +88,30 @@ Residuals LowBitPoint::residuals(const torch::Tensor& seen,
   result.dual = relative(moved, norm);
   const std::int64_t total = z_.numel();
   result.flipped = total == 0 ? 0.0 : static_cast<double>(flipped) / static_cast<double>(total);
+  return result;
+}
+
+std::vector<LowBitPoint::SquareSums> LowBitPoint::square_sums(
+    const torch::Tensor& seen, const torch::Tensor& multipliers) const {
+  std::vector<torch::Tensor> all;
+  for (const ConstrainedWeight& layer : layers_) {
+    const auto slice = [&](const torch::Tensor& flat) {
+      return flat.narrow(0, layer.offset, layer.layout.size());
+    };
+    const torch::Tensor low_bit = slice(z_);
+    all.push_back(square_sum(slice(seen) - low_bit));
+    all.push_back(square_sum(slice(seen)));
+    all.push_back(square_sum(low_bit - slice(z_before_)));
+    all.push_back(multipliers.defined() ? square_sum(slice(multipliers))
+                                        : torch::zeros_like(all.back()));
+  }
+  std::vector<SquareSums> result;
+  if (all.empty()) return result;
+  const torch::Tensor host = torch::stack(all).to(torch::kCPU);
+  const double* next = host.data_ptr<double>();
+  for (std::size_t i = 0; i < layers_.size(); ++i, next += 4) {
+    result.push_back({.gap = next[0], .norm = next[1], .moved = next[2], .multiplier = next[3]});
+  }
   return result;
 }
 

@@ -55,6 +55,17 @@ class LowBitPoint {
   void load(const std::map<std::string, torch::Tensor>& state);
 
  private:
+  // Of one layer.
+  struct SquareSums {
+    double gap = 0.0;    // ||w - z||^2
+    double norm = 0.0;   // ||w||^2
+    double moved = 0.0;  // ||z - z of the round before||^2
+    double multiplier = 0.0;
+  };
+  // Read from the device in one go.
+  std::vector<SquareSums> square_sums(const torch::Tensor& seen,
+                                      const torch::Tensor& multipliers) const;
+
   std::vector<ConstrainedWeight> layers_;
   std::vector<Quantized> low_bit_;
   std::vector<Quantized> before_;

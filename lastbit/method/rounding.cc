@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "lastbit/base/vectorize.h"
+#include "lastbit/method/sent.h"
 #include "lastbit/quant/rounding.h"
 
 namespace lastbit {
@@ -157,13 +158,14 @@ void apply(const std::vector<Staircase>& stairs, const torch::Tensor& from, torc
 void apply_by_tensors(const Staircase& stairs, const torch::Tensor& from, torch::Tensor& to) {
   const torch::Tensor w = grouped(stairs.groups, from);
   torch::Tensor out = grouped(stairs.groups, to);
-  const auto rows = [&](const std::vector<float>& values) {
-    return torch::tensor(values).to(from.device()).view({-1, 1, stairs.groups.count(), 1});
-  };
-  const torch::Tensor least = rows(stairs.thresholds);
-  const torch::Tensor value = rows(stairs.values);
+  std::vector<float> both = stairs.thresholds;
+  both.insert(both.end(), stairs.values.begin(), stairs.values.end());
+  const torch::Tensor rows = sent_to(from.device(), both).view({-1, 1, stairs.groups.count(), 1});
+  const auto steps = static_cast<std::int64_t>(stairs.steps());
+  const torch::Tensor least = rows.narrow(0, 0, steps);
+  const torch::Tensor value = rows.narrow(0, steps, steps + 1);
   torch::Tensor result = value[0].expand_as(w);
-  for (std::int64_t k = 0; k < least.size(0); ++k) {
+  for (std::int64_t k = 0; k < steps; ++k) {
     result = torch::where(w >= least[k], value[k + 1], result);
   }
   out.copy_(result);

@@ -7,6 +7,7 @@
 
 #include "lastbit/base/vectorize.h"
 #include "lastbit/method/exponential.h"
+#include "lastbit/method/sent.h"
 #include "lastbit/method/soft_forms.h"
 
 namespace lastbit {
@@ -176,8 +177,7 @@ void softmax_many_chain(const float* latent,
 }  // namespace
 
 torch::Tensor softmax_of(const torch::Tensor& x, const SoftShape& shape, torch::Tensor* slope) {
-  const std::vector<float> levels(shape.levels.begin(), shape.levels.end());
-  const torch::Tensor q = torch::tensor(levels).to(x.device()).unsqueeze(1);  // (levels, 1)
+  const torch::Tensor q = sent_to(x.device(), shape.levels).unsqueeze(1);  // (levels, 1)
   const torch::Tensor energy = q * (0.5 * q - x.unsqueeze(0));
   const torch::Tensor u = torch::softmax(-shape.factor * (energy - energy.amin(0)), 0);
   torch::Tensor mean = (q * u).sum(0);

@@ -32,31 +32,41 @@ void StraightThrough::start() {
 void StraightThrough::map(const Progress& /*at*/,
                           const torch::Tensor& latent,
                           torch::Tensor& seen) const {
-  for (std::size_t i = 0; i < layers(); ++i) {
-    fit(i, latent, roundings_[i]);
-    apply(roundings_[i].stairs, latent, seen);
-  }
+  fit(latent, roundings_);
+  for (const LayerRounding& rounding : roundings_) apply(rounding.stairs, latent, seen);
 }
 
 void StraightThrough::round(const Progress& /*at*/,
                             const torch::Tensor& latent,
                             LowBitPoint& low_bit) {
+  fit(latent, roundings_);
+  const torch::Tensor host = latent.to(torch::kCPU);
   std::vector<Quantized> result;
   result.reserve(layers());
   for (std::size_t i = 0; i < layers(); ++i) {
-    LayerRounding& own = roundings_[i];
-    fit(i, latent, own);
+    const LayerRounding& own = roundings_[i];
     Quantized rounded{Codebook(own.levels),
                       own.per,
                       layer(i).layout,
                       own.scales,
-                      codes(own.stairs, latent),
+                      codes(own.stairs, host),
                       0.0,
                       own.group};
-    rounded.squared_error = squared_error(layer(i), rounded, latent);
+    rounded.squared_error = squared_error(layer(i), rounded, host);
     result.push_back(std::move(rounded));
   }
   low_bit.assign(std::move(result));
+}
+
+void StraightThrough::fit(const torch::Tensor& /*latent*/,
+                          std::vector<LayerRounding>& roundings) const {
+  for (LayerRounding& one : roundings) fit_nearest(one.stairs, one.levels, one.scales);
+}
+
+std::vector<Groups> StraightThrough::groups() const {
+  std::vector<Groups> all;
+  for (const LayerRounding& one : roundings_) all.push_back(one.stairs.groups);
+  return all;
 }
 
 void StraightThrough::save(std::map<std::string, torch::Tensor>& state) const {

@@ -28,8 +28,9 @@ class StraightThrough : public LatentMethod {
   /// Called once, after `check` on all layers; `rounding` is that to the nearest level under the
   /// scales of the reference's projection, and may be changed.
   virtual void prepare(std::size_t /*i*/, LayerRounding& /*rounding*/) {}
-  /// Brings the rounding of layer `i` up to date with the latent weights (total).
-  virtual void fit(std::size_t i, const torch::Tensor& latent, LayerRounding& rounding) const = 0;
+  /// Brings the roundings of all layers up to date with the latent weights (total): to the nearest
+  /// levels under their scales where nothing else is said.
+  virtual void fit(const torch::Tensor& latent, std::vector<LayerRounding>& roundings) const;
 
   void start() override;
   void map(const Progress& at, const torch::Tensor& latent, torch::Tensor& seen) const override;
@@ -40,6 +41,8 @@ class StraightThrough : public LatentMethod {
 
   /// As last fitted. A method that learns levels or scales moves them here.
   LayerRounding& rounding(std::size_t i) { return roundings_[i]; }
+  /// Of all layers, those that share a scale.
+  std::vector<Groups> groups() const;
   const ConstrainedWeight& layer(std::size_t i) const { return weights().layers[i]; }
   std::size_t layers() const { return weights().layers.size(); }
 

@@ -15,9 +15,15 @@ namespace {
 constexpr std::int64_t kLanes = 16;
 
 // The lanes are fixed, so that sums are the same for every width of vector.
-struct Slopes {
+struct SlopeLanes {
   std::array<float, kLanes> negative{};
   std::array<float, kLanes> positive{};
+};
+
+// The derivatives by the levels of a layer.
+struct Slopes {
+  double lowest = 0.0;
+  double highest = 0.0;
 };
 
 LASTBIT_VECTORIZE void add_slopes(const float* __restrict v,
@@ -76,7 +82,8 @@ class TrainedTernary final : public StraightThrough {
     rounding.scales = {1.0F};
     const Groups& groups = rounding.stairs.groups;
     const torch::Tensor v = grouped(groups, weights().value);
-    const float limit = threshold(groups, weights().value);
+    const float limit =
+        threshold(largest_magnitudes(std::span(&groups, 1), weights().value).front());
     const auto mean = [&](const torch::Tensor& where) {
       const auto count = where.sum().item<double>();
       return count > 0.0 ? (v.abs() * where).sum(torch::kFloat64).item<double>() / count : 1.0;
@@ -86,22 +93,25 @@ class TrainedTernary final : public StraightThrough {
     rounding.levels = {static_cast<float>(-negative), 0.0F, static_cast<float>(positive)};
   }
 
-  float threshold(const Groups& groups, const torch::Tensor& latent) const {
-    return static_cast<float>(options_.threshold * largest_magnitudes(groups, latent)[0]);
+  float threshold(const std::vector<float>& largest) const {
+    return static_cast<float>(options_.threshold * largest.front());
   }
 
-  void fit(std::size_t /*i*/, const torch::Tensor& latent, LayerRounding& rounding) const override {
-    const float limit = threshold(rounding.stairs.groups, latent);
-    rounding.stairs.thresholds = {-limit,
-                                  std::nextafter(limit, std::numeric_limits<float>::infinity())};
-    rounding.stairs.values = rounding.levels;
+  void fit(const torch::Tensor& latent, std::vector<LayerRounding>& roundings) const override {
+    const auto largest = largest_magnitudes(groups(), latent);
+    for (std::size_t i = 0; i < layers(); ++i) {
+      const float limit = threshold(largest[i]);
+      Staircase& stairs = roundings[i].stairs;
+      stairs.thresholds = {-limit, std::nextafter(limit, std::numeric_limits<float>::infinity())};
+      stairs.values = roundings[i].levels;
+    }
   }
 
   void chain(const Progress& at, const torch::Tensor& latent, torch::Tensor& gradient) override {
     if (options_.scales_gradient && !factors_.defined()) factors_ = torch::empty_like(gradient);
+    const std::vector<Slopes> all = slopes(latent, gradient);
     for (std::size_t i = 0; i < layers(); ++i) {
       LayerRounding& own = rounding(i);
-      const auto [negative, positive] = slopes(own.stairs, latent, gradient);
       if (options_.scales_gradient) {
         Staircase factor = own.stairs;
         factor.values = {-own.levels[0], 1.0F, own.levels[2]};
@@ -109,26 +119,42 @@ class TrainedTernary final : public StraightThrough {
       }
       const auto size = static_cast<double>(layer(i).layout.size());
       const double rate = at.learning_rate / (options_.sums ? 1.0 : std::sqrt(size));
-      const auto lowest = static_cast<float>(own.levels[0] - rate * negative);
-      const auto highest = static_cast<float>(own.levels[2] - rate * positive);
+      const auto lowest = static_cast<float>(own.levels[0] - rate * all[i].lowest);
+      const auto highest = static_cast<float>(own.levels[2] - rate * all[i].highest);
       if (lowest < 0.0F) own.levels[0] = lowest;
       if (highest > 0.0F) own.levels[2] = highest;
     }
     if (options_.scales_gradient) gradient.mul_(factors_);
   }
 
-  // The derivatives by the lowest and by the highest level.
-  static std::pair<double, double> slopes(const Staircase& stairs,
-                                          const torch::Tensor& latent,
-                                          const torch::Tensor& gradient) {
+  std::vector<Slopes> slopes(const torch::Tensor& latent, const torch::Tensor& gradient) {
+    std::vector<Slopes> result;
+    std::vector<torch::Tensor> sums;
+    for (std::size_t i = 0; i < layers(); ++i) {
+      const Staircase& stairs = rounding(i).stairs;
+      if (latent.is_cpu()) {
+        result.push_back(slopes_of(stairs, latent, gradient));
+        continue;
+      }
+      const torch::Tensor v = grouped(stairs.groups, latent);
+      const torch::Tensor g = grouped(stairs.groups, gradient);
+      sums.push_back((g * (v < stairs.thresholds[0])).sum(torch::kFloat64));
+      sums.push_back((g * (v >= stairs.thresholds[1])).sum(torch::kFloat64));
+    }
+    if (sums.empty()) return result;
+    const torch::Tensor host = torch::stack(sums).to(torch::kCPU);
+    const auto* next = host.data_ptr<double>();
+    for (std::size_t i = 0; i < layers(); ++i, next += 2) result.push_back({next[0], next[1]});
+    return result;
+  }
+
+  static Slopes slopes_of(const Staircase& stairs,
+                          const torch::Tensor& latent,
+                          const torch::Tensor& gradient) {
     const torch::Tensor v = grouped(stairs.groups, latent);
     const torch::Tensor g = grouped(stairs.groups, gradient);
     const float least = stairs.thresholds[0];
     const float least_positive = stairs.thresholds[1];
-    if (!latent.is_cpu()) {
-      return {(g * (v < least)).sum(torch::kFloat64).item<double>(),
-              (g * (v >= least_positive)).sum(torch::kFloat64).item<double>()};
-    }
     const float* x = v.data_ptr<float>();
     const float* slope = g.data_ptr<float>();
     constexpr std::int64_t kRows = 64;  // floats are summed this far before they go into doubles
@@ -136,7 +162,7 @@ class TrainedTernary final : public StraightThrough {
     double positive = 0.0;
     const std::int64_t whole = v.numel() / kLanes;
     for (std::int64_t row = 0; row < whole; row += kRows) {
-      Slopes part;
+      SlopeLanes part;
       add_slopes(x + row * kLanes,
                  slope + row * kLanes,
                  std::min(kRows, whole - row),

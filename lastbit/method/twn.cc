@@ -29,15 +29,22 @@ class TernaryWeightNetwork final : public StraightThrough {
     require_own_scale(name(), layer);
   }
 
-  void fit(std::size_t /*i*/, const torch::Tensor& latent, LayerRounding& rounding) const override {
-    Staircase& stairs = rounding.stairs;
-    const auto all = mean_magnitudes(stairs.groups, latent);
-    std::vector<float> thresholds(all.size());
-    for (std::size_t group = 0; group < all.size(); ++group) {
-      thresholds[group] = static_cast<float>(threshold_ * all[group]);
+  void fit(const torch::Tensor& latent, std::vector<LayerRounding>& roundings) const override {
+    const std::vector<Groups> all = groups();
+    std::vector<std::vector<float>> thresholds;
+    for (const std::vector<double>& means : mean_magnitudes(all, latent)) {
+      std::vector<float>& own = thresholds.emplace_back();
+      for (const double mean : means) own.push_back(static_cast<float>(threshold_ * mean));
     }
-    const auto means = mean_magnitudes(stairs.groups, latent, thresholds);
-    rounding.scales.assign(means.begin(), means.end());
+    const auto means = mean_magnitudes(all, latent, thresholds);
+    for (std::size_t i = 0; i < layers(); ++i) {
+      roundings[i].scales.assign(means[i].begin(), means[i].end());
+      cut_at(thresholds[i], roundings[i]);
+    }
+  }
+
+  static void cut_at(const std::vector<float>& thresholds, LayerRounding& rounding) {
+    Staircase& stairs = rounding.stairs;
     for (std::size_t group = 0; group < thresholds.size(); ++group) {
       stairs.threshold(0, group) = -thresholds[group];
       stairs.threshold(1, group) =

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -10,27 +9,12 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
 #include "lastbit/method/device_projection.h"
+#include "lastbit/method/shared_layers.h"
 
 namespace lastbit {
 namespace {
 
-// Layers that are projected as one tensor, by their places in the list.
-using Members = std::vector<std::size_t>;
-
-std::vector<Members> parts_of(const std::vector<ConstrainedWeight>& layers) {
-  std::vector<Members> parts;
-  std::map<int, std::size_t> shared;  // the part of each codebook in common
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const auto known = layers[i].shared < 0 ? shared.end() : shared.find(layers[i].shared);
-    if (known != shared.end()) {
-      parts[known->second].push_back(i);
-      continue;
-    }
-    if (layers[i].shared >= 0) shared[layers[i].shared] = parts.size();
-    parts.push_back({i});
-  }
-  return parts;
-}
+using Members = std::vector<std::size_t>;  // places of layers
 
 // Points with levels and scales in common, as one.
 Quantized join(const Members& members, const std::vector<Quantized>& points) {
@@ -126,7 +110,7 @@ std::vector<Quantized> project(const std::vector<ConstrainedWeight>& layers,
   const auto slice = [&](std::size_t i) {
     return all.narrow(0, layers[i].offset, layers[i].layout.size());
   };
-  const std::vector<Members> parts = parts_of(layers);
+  const std::vector<Members> parts = shared_layers(layers);
   std::vector<ProjectionTask> tasks;
   std::deque<Quantized> joint_starts;  // which tasks point to
   for (const Members& members : parts) {

@@ -12,6 +12,7 @@
 #include "lastbit/base/error.h"
 #include "lastbit/base/random.h"
 #include "lastbit/base/text.h"
+#include "lastbit/method/sent.h"
 
 namespace lastbit {
 namespace {
@@ -227,11 +228,6 @@ torch::Tensor augment(const torch::Tensor& images,
   }
   if (augmentation.crop == Crop::kResized) return resample(images, augmentation.amount, boxes);
   return take_pixels(images, augmentation, boxes, fill);
-}
-
-torch::Tensor sent_to(torch::Device device, const torch::Tensor& tensor) {
-  return device.is_cuda() ? tensor.pin_memory().to(device, /*non_blocking=*/true)
-                          : tensor.to(device);
 }
 
 torch::Tensor cut_middle(const torch::Tensor& images, const Augmentation& augmentation) {

@@ -52,9 +52,6 @@ torch::Tensor augment(const torch::Tensor& images,
                       const AugmentationSeed& seed,
                       const torch::Tensor& fill);
 
-/// A copy of a small tensor of the host, without waiting for what the device is at.
-torch::Tensor sent_to(torch::Device device, const torch::Tensor& tensor);
-
 /// The middle of images (..., height, width) where the augmentation cuts; else the images.
 torch::Tensor cut_middle(const torch::Tensor& images, const Augmentation& augmentation);
 

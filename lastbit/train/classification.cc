@@ -36,19 +36,22 @@ BatchLoss Classification::loss(Network& network, const Batch& batch, const LossO
 Score Classification::evaluate(Network& network, const Batches& data, Communicator* workers) {
   const torch::NoGradGuard no_gradient;
   network.set_training(false);
-  torch::Tensor sums = torch::zeros({2}, torch::kFloat64);  // of the loss, of the samples missed
+  // Of the loss, of the samples missed; on the device, so that batches do not wait for each other.
+  torch::Tensor sums =
+      torch::zeros({2}, torch::TensorOptions(torch::kFloat64).device(network.device()));
   const auto add = [&](const Batch& batch) {
     const BatchLoss result = cross_entropy(network.forward(batch.input), batch.labels);
     const auto samples = static_cast<double>(batch.labels.numel());
-    sums[0] += result.loss.to(torch::kCPU, torch::kFloat64) * samples;
-    sums[1] += result.misses.to(torch::kCPU);
+    sums[0] += result.loss.to(torch::kFloat64) * samples;
+    sums[1] += result.misses;
   };
   if (workers == nullptr) {
     for_each_batch(data, add);
   } else {
     for_each_batch(data, add, workers->rank(), workers->size());
-    workers->sum(sums);
   }
+  sums = sums.to(torch::kCPU);
+  if (workers != nullptr) workers->sum(sums);
   network.set_training(true);
   const auto total = static_cast<double>(data.size());
   return {.loss = sums[0].item<double>() / total,

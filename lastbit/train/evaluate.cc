@@ -50,16 +50,16 @@ double loss_at(Task& task,
   const torch::Tensor saved = value.clone();
   value.copy_(weights);
   network.set_training(false);
-  double loss = 0.0;
+  torch::Tensor loss = torch::zeros({}, value.options().dtype(torch::kFloat64));
   double samples = 0.0;
   for (const Batch& batch : batches) {
     const auto count = static_cast<double>(batch.samples());
-    loss += count * task.loss(network, batch, {}).loss.item<double>();
+    loss += count * task.loss(network, batch, {}).loss.to(torch::kFloat64);
     samples += count;
   }
   network.set_training(true);
   value.copy_(saved);
-  return loss / samples;
+  return loss.item<double>() / samples;
 }
 
 }  // namespace lastbit

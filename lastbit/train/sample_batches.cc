@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lastbit/data/fit.h"
+#include "lastbit/method/sent.h"
 
 namespace lastbit {
 namespace {

@@ -6,7 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "lastbit/graph/selection.h"
-#include "lastbit/train/augment.h"
+#include "lastbit/method/sent.h"
 
 namespace lastbit {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "lastbit/base/error.h"
 #include "lastbit/base/text.h"
+#include "lastbit/method/sent.h"
 
 namespace lastbit {
 namespace {
@@ -54,8 +55,9 @@ LoadedBatch TextBatches::load(std::span<const std::int64_t> indices,
   std::int64_t steps = 0;
   for (const std::int64_t index : indices) steps = std::max(steps, steps_of(index));
   const auto samples = static_cast<std::int64_t>(indices.size());
-  loaded.input = torch::zeros({samples, steps}, torch::kInt64);
-  loaded.labels = torch::full({samples, steps}, kNoLabel, torch::kInt64);
+  const auto options = torch::TensorOptions(torch::kInt64).pinned_memory(device_.is_cuda());
+  loaded.input = torch::zeros({samples, steps}, options);
+  loaded.labels = torch::full({samples, steps}, kNoLabel, options);
   const auto* const ids = ids_.data_ptr<std::int64_t>();
   auto* input = loaded.input.data_ptr<std::int64_t>();
   auto* labels = loaded.labels.data_ptr<std::int64_t>();
@@ -72,7 +74,7 @@ LoadedBatch TextBatches::load(std::span<const std::int64_t> indices,
 
 Batch TextBatches::ready(const LoadedBatch& loaded,
                          const std::optional<AugmentationSeed>& /*seed*/) const {
-  return {loaded.input.to(device_), loaded.labels.to(device_)};
+  return {sent_to(device_, loaded.input), sent_to(device_, loaded.labels)};
 }
 
 }  // namespace lastbit

@@ -37,26 +37,6 @@ TEST_P(OfSize, AddPullAgreesWithALoopInDouble) {
   }
 }
 
-TEST_P(OfSize, DistancesAgreeWithALoopInDouble) {
-  const std::vector<float> a = random_values(GetParam(), 4);
-  const std::vector<float> b = random_values(GetParam(), 5);
-  double between = 0.0;
-  double norm = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    between += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
-    norm += static_cast<double>(a[i]) * a[i];
-  }
-  torch::Tensor first = torch::empty({static_cast<std::int64_t>(a.size())});
-  torch::Tensor second = torch::empty_like(first);
-  std::copy(a.begin(), a.end(), first.data_ptr<float>());
-  std::copy(b.begin(), b.end(), second.data_ptr<float>());
-  const Distances result = distances(first, second);
-  // Each term is rounded as a difference (twice in its square) and as a square; terms are not
-  // negative, and they are summed in double.
-  EXPECT_NEAR(result.between, between, 3.01 * kRounding * between);
-  EXPECT_NEAR(result.norm, norm, 1.01 * kRounding * norm);
-}
-
 INSTANTIATE_TEST_SUITE_P(Fused, OfSize, testing::Values(0U, 1U, 3U, 15U, 16U, 17U, 1000U, 100003U));
 
 TEST(AddPull, WorksOnASliceAndLeavesTheRestAlone) {

@@ -156,21 +156,29 @@ INSTANTIATE_TEST_SUITE_P(Method,
                          testing::ValuesIn(methods().begin(), methods().end()),
                          test_name);
 
-class FinishOnDevice : public testing::TestWithParam<std::string_view> {
+std::string name_of(const testing::TestParamInfo<std::string_view>& parameter) {
+  std::string name(parameter.param);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
+class FinishesOnDevice : public testing::Test {
  protected:
   void SetUp() override {
     if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
   }
 };
 
-TEST_P(FinishOnDevice, MovesScalesAndLevelsAsOnTheHost) {
-  std::vector<ConstrainedWeight> layers = layers_for({GetParam()});
-  const Weights first = weights_on(torch::kCPU, layers);
-  const std::vector<Quantized> codes = project(layers, first.value);
-  const auto here = make_fixed_codes(codes);
-  const auto there = make_fixed_codes(codes);
+class FinishOnDevice : public FinishesOnDevice,
+                       public testing::WithParamInterface<std::string_view> {};
+
+void expect_same_finish(const std::vector<ConstrainedWeight>& layers) {
   Weights host = weights_on(torch::kCPU, layers);
   Weights device = weights_on(torch::kCUDA, layers);
+  const std::vector<Quantized> codes = project(layers, host.value);
+  const auto here = make_fixed_codes(codes);
+  const auto there = make_fixed_codes(codes);
   here->begin(host);
   there->begin(device);
   Progress at_host = start();
@@ -179,33 +187,62 @@ TEST_P(FinishOnDevice, MovesScalesAndLevelsAsOnTheHost) {
   run(*there, device, at_device, 2);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     EXPECT_EQ(there->deployed()[i].codes, codes[i].codes);
-    ASSERT_EQ(there->deployed()[i].scales.size(), here->deployed()[i].scales.size());
+    ASSERT_EQ(there->deployed()[i].scales.size(), codes[i].scales.size());
     for (std::size_t k = 0; k < codes[i].scales.size(); ++k) {
       EXPECT_NEAR(there->deployed()[i].scales[k], here->deployed()[i].scales[k], 1e-5);
     }
     const auto found = there->deployed()[i].levels.levels();
     const auto expected = here->deployed()[i].levels.levels();
+    ASSERT_EQ(found.size(), expected.size());
     for (std::size_t k = 0; k < expected.size(); ++k) EXPECT_NEAR(found[k], expected[k], 1e-5);
   }
   expect_near(device.value, host.value);
-  EXPECT_EQ(floats(device.value), floats([&] {
-              torch::Tensor all = torch::empty({kSize});
-              decode(layers, there->deployed(), all);
-              return all;
-            }()));
-  EXPECT_NE(there->state().size(), 0U);
+  torch::Tensor decoded = torch::empty({kSize});
+  decode(layers, there->deployed(), decoded);
+  EXPECT_TRUE(device.value.to(torch::kCPU).equal(decoded));
+
+  const auto state = there->state();
+  Weights other = weights_on(torch::kCUDA, layers);
+  const auto resumed = make_fixed_codes(codes);
+  resumed->begin(other);
+  resumed->load(state);
+  EXPECT_TRUE(other.value.equal(device.value));
+  run(*there, device, at_device, 1);
+  --at_device.round;
+  run(*resumed, other, at_device, 1);
+  EXPECT_TRUE(other.value.equal(device.value));
+  EXPECT_NE(resumed->deployed()[0].scales, codes[0].scales);
 }
+
+TEST_P(FinishOnDevice, MovesScalesAsOnTheHost) { expect_same_finish(layers_for({GetParam()})); }
 
 INSTANTIATE_TEST_SUITE_P(
     Set,
     FinishOnDevice,
-    testing::Values("ternary", "binary/channel", "shift:2/channel", "kmeans:4", "ternary/none"),
-    [](const testing::TestParamInfo<std::string_view>& parameter) {
-      std::string name(parameter.param);
-      std::replace_if(
-          name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-      return name;
-    });
+    testing::Values("ternary", "binary/channel", "shift:2/channel", "uniform:2/group:12"),
+    name_of);
+
+class LevelsOnDevice : public FinishOnDevice {};
+
+// Of learned levels, and of sets that leave a finish nothing to move.
+TEST_P(LevelsOnDevice, AreThoseOfTheHost) {
+  std::vector<ConstrainedWeight> layers = layers_for({GetParam(), "ternary/channel", GetParam()});
+  std::swap(layers[0].set, layers[1].set);
+  expect_same_finish(layers);
+}
+
+INSTANTIATE_TEST_SUITE_P(Set, LevelsOnDevice, testing::Values("kmeans:4", "ternary/none"), name_of);
+
+TEST_F(FinishesOnDevice, FinishAsOne) {
+  std::vector<ConstrainedWeight> layers = layers_for({"shift:2", "ternary/channel", "shift:2"});
+  layers[0].shared = layers[2].shared = 3;
+  expect_same_finish(layers);
+}
+
+// Groups that are no runs of memory are fitted on the host.
+TEST_F(FinishesOnDevice, FinishWithGroupsOfAnyForm) {
+  expect_same_finish(layers_for({"ternary/group:7"}));
+}
 
 TEST(DirectOnDevice, DeploysTheProjection) {
   if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";

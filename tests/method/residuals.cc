@@ -138,5 +138,26 @@ TEST(LowBitPoint, TellsNoEntropyWhereAllCodesAreOne) {
   EXPECT_EQ(residuals.primal, 0.0);
 }
 
+// Each term is rounded as a difference (twice in its square) and as a square; terms are not
+// negative, and they are summed in double.
+TEST(LowBitPoint, IsAsFarAwayAsALoopInDoubleFinds) {
+  for (const std::size_t size : {1U, 3U, 17U, 1000U, 100003U}) {
+    SCOPED_TRACE(size);
+    const std::vector<float> w = random_values(size, 4);
+    const Weights weights = one_layer(w, "ternary");
+    LowBitPoint point;
+    point.begin(weights);
+    const std::vector<float> z = decoded(point.quantized().front());
+    double gap = 0.0;
+    double norm = 0.0;
+    for (std::size_t i = 0; i < size; ++i) {
+      gap += (static_cast<double>(w[i]) - z[i]) * (static_cast<double>(w[i]) - z[i]);
+      norm += static_cast<double>(w[i]) * w[i];
+    }
+    const double expected = std::sqrt(gap / norm);
+    EXPECT_NEAR(point.residuals(weights.value, 0.0).primal, expected, 3.01 * kRounding * expected);
+  }
+}
+
 }  // namespace
 }  // namespace lastbit

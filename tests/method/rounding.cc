@@ -179,8 +179,8 @@ TEST_P(ByGroup, SumsAgree) {
     magnitudes[g] += std::abs(w);
   });
   const torch::Tensor flat = tensor_of(values_);
-  const auto result = group_sums(groups_, flat);
-  const auto means = mean_magnitudes(groups_, flat);
+  const auto result = group_sums({&groups_, 1}, flat).front();
+  const auto means = mean_magnitudes({&groups_, 1}, flat).front();
   const auto size = static_cast<double>(groups_.size());
   for (std::size_t g = 0; g < count_; ++g) {
     // At most 64 additions in float to a lane, and a few for the rest of a block.
@@ -201,7 +201,7 @@ TEST_P(ByGroup, MeansAboveAThresholdAgree) {
     sums[g] += std::abs(w);
     ++counts[g];
   });
-  const auto means = mean_magnitudes(groups_, tensor_of(values_), thresholds);
+  const auto means = mean_magnitudes({&groups_, 1}, tensor_of(values_), {&thresholds, 1}).front();
   for (std::size_t g = 0; g + 1 < count_; ++g) {
     EXPECT_NEAR(means[g], sums[g] / counts[g], 80 * kRounding * sums[g] / counts[g]);
   }
@@ -213,7 +213,7 @@ TEST_P(ByGroup, LargestMagnitudesAreExact) {
   each([&](std::size_t g, double w) {
     largest[g] = std::max(largest[g], static_cast<float>(std::abs(w)));
   });
-  EXPECT_EQ(largest_magnitudes(groups_, tensor_of(values_)), largest);
+  EXPECT_EQ(largest_magnitudes({&groups_, 1}, tensor_of(values_)).front(), largest);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts,
