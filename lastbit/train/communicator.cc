@@ -1,10 +1,14 @@
 #include "lastbit/train/communicator.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
+#include <set>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "lastbit/base/checksum.h"
 #include "lastbit/base/text.h"
@@ -71,13 +75,25 @@ class RingCommunicator final : public Communicator {
     // One without the library would leave the others waiting.
     std::unique_ptr<NcclLibrary> library = NcclLibrary::load();
     std::unique_ptr<CudaDriver> driver = CudaDriver::load();
-    double found = library == nullptr || driver == nullptr ? 0.0 : 1.0;
-    ring_.sum(std::span(&found, 1));
-    if (found < size()) return;
+    const bool found = library != nullptr && driver != nullptr;
+    if (!all_differ(found ? driver->device_id(device) : CudaDeviceId{})) return;
     NcclId id = rank() == 0 ? library->unique_id() : NcclId{};
     ring_.broadcast(std::as_writable_bytes(std::span(&id, 1)));
     nccl_ = std::make_unique<Nccl>(
         std::move(library), std::move(driver), id, rank(), size(), device, ring_.timeout());
+  }
+
+  // Whether each worker has a device of its own, as NCCL demands: zeros stand for none.
+  bool all_differ(const CudaDeviceId& own) {
+    const auto workers = static_cast<std::size_t>(size());
+    std::vector<double> bytes(workers * own.size());
+    std::copy(own.begin(), own.end(), bytes.begin() + rank() * std::ssize(own));
+    ring_.sum(bytes);
+    std::set<std::vector<double>> devices = {std::vector<double>(own.size(), 0.0)};
+    for (auto at = bytes.begin(); at != bytes.end(); at += std::ssize(own)) {
+      if (!devices.emplace(at, at + std::ssize(own)).second) return false;
+    }
+    return true;
   }
 
   void sum_by_ring(const torch::Tensor& tensor) {

@@ -29,8 +29,19 @@ std::unique_ptr<CudaDriver> CudaDriver::load() {
                      find_symbol(library, "cuEventDestroy_v2", driver->destroy_event_) &&
                      find_symbol(library, "cuEventRecord", driver->record_) &&
                      find_symbol(library, "cuStreamWaitEvent", driver->wait_) &&
-                     find_symbol(library, "cuEventQuery", driver->query_);
+                     find_symbol(library, "cuEventQuery", driver->query_) &&
+                     find_symbol(library, "cuDeviceGet", driver->get_device_) &&
+                     (find_symbol(library, "cuDeviceGetUuid_v2", driver->get_id_) ||
+                      find_symbol(library, "cuDeviceGetUuid", driver->get_id_));
   return found ? std::move(driver) : nullptr;
+}
+
+CudaDeviceId CudaDriver::device_id(torch::Device device) const {
+  CudaDeviceId id{};
+  int number = 0;
+  const int ordinal = device.has_index() ? device.index() : 0;
+  if (get_device_(&number, ordinal) != 0 || get_id_(id.data(), number) != 0) return {};
+  return id;
 }
 
 void CudaDriver::check(int result, const char* what) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include <torch/types.h>
 
 namespace lastbit {
+
+using CudaDeviceId = std::array<char, 16>;
 
 /// The few functions of CUDA's driver that streams need, found when the program runs: whatever
 /// LibTorch the program was built with, a machine with a CUDA device has them, and streams and
@@ -13,6 +16,9 @@ class CudaDriver {
  public:
   /// Null where there is no driver.
   static std::unique_ptr<CudaDriver> load();
+
+  /// What no other device of any machine has; zeros where the driver does not tell.
+  CudaDeviceId device_id(torch::Device device) const;
 
  private:
   friend class CudaStream;
@@ -27,6 +33,8 @@ class CudaDriver {
   int (*record_)(void* event, void* stream) = nullptr;
   int (*wait_)(void* stream, void* event, unsigned) = nullptr;
   int (*query_)(void* event) = nullptr;
+  int (*get_device_)(int* device, int ordinal) = nullptr;
+  int (*get_id_)(char* bytes, int device) = nullptr;
 };
 
 /// A stream of a device beside LibTorch's default one.

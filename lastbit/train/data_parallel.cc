@@ -4,23 +4,6 @@
 #include "lastbit/base/text.h"
 
 namespace lastbit {
-namespace {
-
-constexpr std::int64_t kSums = 3;  // the members of Sums
-
-// Calls use(statistic, its place in the tail) for each.
-template <typename Use>
-void for_each_place(const std::vector<torch::Tensor>& statistics,
-                    const torch::Tensor& tail,
-                    Use use) {
-  std::int64_t at = kSums;
-  for (const torch::Tensor& statistic : statistics) {
-    use(statistic, tail.narrow(0, at, statistic.numel()).view(statistic.sizes()));
-    at += statistic.numel();
-  }
-}
-
-}  // namespace
 
 DataParallel::DataParallel(Communicator* workers, Network& network)
     : workers_(workers), network_(network) {
@@ -28,9 +11,6 @@ DataParallel::DataParallel(Communicator* workers, Network& network)
   broadcast(*workers_, network_);
   gradient_.emplace(*workers_, network_);
   statistics_ = network_.statistics();
-  std::int64_t total = kSums;
-  for (const torch::Tensor& statistic : statistics_) total += statistic.numel();
-  tail_ = torch::zeros({total}, torch::kFloat64);
 }
 
 void DataParallel::begin_step() {
@@ -62,19 +42,22 @@ void DataParallel::begin_backward() {
 
 DataParallel::Sums DataParallel::reduce(const Sums& own, double share) {
   gradient_->start_rest();
-  auto* const tail = tail_.data_ptr<double>();
-  tail[0] = own.loss;
-  tail[1] = own.misses;
-  tail[2] = own.stop ? 1.0 : 0.0;
-  for_each_place(statistics_, tail_, [&](const torch::Tensor& statistic, torch::Tensor place) {
-    place.copy_(statistic);
-    place.mul_(share);
-  });
-  workers_->sum(tail_);
-  for_each_place(statistics_, tail_, [](torch::Tensor statistic, const torch::Tensor& place) {
-    statistic.copy_(place);
-  });
-  const Sums sums{.loss = tail[0], .misses = tail[1], .stop = tail[2] > 0.0};
+  // As one tensor on the network's device: loss, misses and stop, then the statistics.
+  constexpr std::int64_t kFirst = 3;
+  const torch::Tensor stop = torch::full_like(own.loss, own.stop ? 1.0 : 0.0);
+  torch::Tensor all = torch::stack({own.loss, own.misses, stop});
+  if (!statistics_.empty()) {
+    std::vector<torch::Tensor> flat;
+    for (const torch::Tensor& statistic : statistics_) flat.push_back(statistic.flatten());
+    all = torch::cat({all, torch::cat(flat).to(torch::kFloat64).mul_(share)});
+  }
+  workers_->sum(all);
+  std::int64_t at = kFirst;
+  for (torch::Tensor& statistic : statistics_) {
+    statistic.copy_(all.narrow(0, at, statistic.numel()).view(statistic.sizes()));
+    at += statistic.numel();
+  }
+  const Sums sums{.loss = all[0], .misses = all[1], .stop = all[2].item<double>() > 0.0};
   workers_->finish_sums();
   return sums;
 }

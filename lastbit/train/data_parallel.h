@@ -37,9 +37,9 @@ class DataParallel {
 
   /// What is summed up over the batch beside the gradient.
   struct Sums {
-    double loss = 0.0;    ///< of the samples
-    double misses = 0.0;  ///< samples missed
-    bool stop = false;    ///< whether any worker was asked to stop
+    torch::Tensor loss;    ///< () float64, of the samples; on the network's device, as `misses`
+    torch::Tensor misses;  ///< () float64, samples missed
+    bool stop = false;     ///< whether any worker was asked to stop
   };
   /// Sums `own` over the workers, and what is left of the gradients; running statistics become
   /// their mean.
@@ -56,7 +56,6 @@ class DataParallel {
   std::optional<GradientSum> gradient_;
   std::vector<torch::Tensor> statistics_;  // views of the network's
   std::vector<torch::Tensor> saved_;       // of the statistics and the parameters
-  torch::Tensor tail_;                     // (3 + statistics) float64 on the CPU
 };
 
 /// A seed for worker `rank`'s dropout; worker 0's is `seed`.

@@ -75,7 +75,7 @@ c10::DeviceIndex device_count() noexcept {
   static const auto count = [] {
     const char* const wished = std::getenv("LASTBIT_PRETENDED_DEVICES");
     return static_cast<c10::DeviceIndex>(
-        wished == nullptr ? 1 : std::clamp(std::atoi(wished), 0, int{kMaxDevices}));
+        wished == nullptr ? 2 : std::clamp(std::atoi(wished), 0, int{kMaxDevices}));
   }();
   return count;
 }

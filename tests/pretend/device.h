@@ -12,7 +12,7 @@
 
 namespace lastbit::pretend {
 
-/// From LASTBIT_PRETENDED_DEVICES, 1 without it.
+/// From LASTBIT_PRETENDED_DEVICES, 2 without it.
 c10::DeviceIndex device_count() noexcept;
 
 /// Of this thread.
