@@ -188,11 +188,11 @@ BatchLoss Trainer::backward(const Batch& batch, std::int64_t samples) {
 
 BatchLoss Trainer::reduce(const BatchLoss& own, std::int64_t own_samples, std::int64_t samples) {
   const torch::Tensor none = torch::zeros_like(loss_sum_);
-  const DataParallel::Sums sums = parallel_.reduce(
-      {.loss = own_samples > 0 ? own.loss : none,
-       .misses = own_samples > 0 ? own.misses.to(torch::kFloat64) : none,
-       .stop = stopping_},
-      static_cast<double>(own_samples) / static_cast<double>(samples));
+  const DataParallel::Sums sums =
+      parallel_.reduce({.loss = own_samples > 0 ? own.loss : none,
+                        .misses = own_samples > 0 ? own.misses.to(torch::kFloat64) : none,
+                        .stop = stopping_},
+                       static_cast<double>(own_samples) / static_cast<double>(samples));
   stopping_ = sums.stop;
   return {.loss = sums.loss, .misses = sums.misses};
 }
