@@ -17,10 +17,13 @@ torch::Tensor sum_of_products(const torch::Tensor& a, const torch::Tensor& b) {
   return (a.to(torch::kFloat64) * b).sum(at::IntArrayRef(kOfGroup));
 }
 
-torch::Tensor codes_of(const Quantized& quantized, const ChannelLayout& layout) {
-  torch::Tensor codes = torch::empty({layout.before, layout.channels, layout.after}, torch::kInt64);
-  std::copy(quantized.codes.begin(), quantized.codes.end(), codes.data_ptr<std::int64_t>());
-  return codes;
+// (before, groups, after) int64
+torch::Tensor codes_of(const Quantized& quantized,
+                       const ChannelLayout& layout,
+                       torch::Device device) {
+  torch::Tensor codes = torch::empty({layout.before, layout.channels, layout.after}, torch::kUInt8);
+  std::copy(quantized.codes.begin(), quantized.codes.end(), codes.data_ptr<std::uint8_t>());
+  return sent_to(device, codes).to(torch::kInt64);
 }
 
 bool has_even_groups(const ConstrainedWeight& layer, const Quantized& quantized) {
@@ -61,7 +64,7 @@ DeviceRefit::Part DeviceRefit::part_of(const std::vector<std::size_t>& members,
   const torch::Tensor levels = sent_to(device, first.levels.levels());
   for (const std::size_t place : members) {
     Layer layer{place, groups_of(layers[place], low_bit[place]), {}, {}};
-    const torch::Tensor codes = sent_to(device, codes_of(low_bit[place], layer.groups.layout));
+    const torch::Tensor codes = codes_of(low_bit[place], layer.groups.layout, device);
     if (part.what == Moving::kLevels) {
       layer.codes = codes;
       for (std::int64_t k = 0; k < levels.numel(); ++k) part.sizes[k] += codes.eq(k).sum();

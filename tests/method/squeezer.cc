@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adagrad.h>
@@ -129,6 +130,32 @@ TEST(Squeezer, DoesWhatALoopByHandDoes) {
     squeezer.finish();
     EXPECT_EQ(vector_of(w.detach()), decoded(method->deployed()[0]));
   }
+}
+
+// A network of the user's own and LibTorch's optimizer, both on the device.
+TEST(Squeezer, GoesOnAGpuAsOnTheHost) {
+  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
+  const torch::Tensor input = tensor_of(random_values(60, 3)).view({10, 6});
+  const torch::Tensor target = tensor_of(random_values(40, 4)).view({10, 4});
+  const auto squeezed = [&](torch::Device device) {
+    const torch::Tensor w = weight(1).detach().to(device).set_requires_grad(true);
+    SGD optimizer({w}, SGDOptions(0.05).momentum(0.9));
+    Squeezer squeezer(one(w, "ternary/channel"),
+                      make_method(find_method("admm")),
+                      optimizer,
+                      {.steps = 12, .round_steps = 3});
+    for (int step = 0; step < 12; ++step) {
+      squeezer.step([&] {
+        const torch::Tensor loss =
+            (torch::matmul(input.to(device), w.t()) - target.to(device)).square().mean();
+        loss.backward();
+        return loss;
+      });
+    }
+    squeezer.finish();
+    return w.detach().to(torch::kCPU);
+  };
+  EXPECT_TRUE(squeezed(torch::kCUDA).allclose(squeezed(torch::kCPU), 1e-4));
 }
 
 TEST(Squeezer, CallsTheHooksInTheirOrderWithoutGradients) {
