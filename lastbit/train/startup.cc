@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 
 #include "lastbit/base/threads.h"
+#include "lastbit/train/warnings.h"
 
 namespace lastbit {
 namespace {
@@ -43,6 +44,9 @@ void configure_process(int threads) {
   context.setBenchmarkCuDNN(false);
   context.setAllowTF32CuBLAS(false);
   context.setAllowTF32CuDNN(false);
+  // cuBLAS reads it when a device is first used; without it its sums may take any order.
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  say_warnings_once();
 }
 
 void ensure_passive_waiting(char** argv) {

@@ -10,8 +10,10 @@ namespace lastbit {
 /// - ATen runs on `threads` threads (Debian's LibTorch starts with half the processors), OpenBLAS
 /// on
 ///   one: its own pool would compete with ATen's.
-/// - LibTorch's kernels are asked for the same bits in every run (but see `FastKernels`), and
-///   products of float32 are float32 on a GPU too, not tf32.
+/// - LibTorch's kernels and cuBLAS are asked for the same bits in every run (but see
+/// `FastKernels`),
+///   and products of float32 are float32 on a GPU too, not tf32. What LibTorch warns of is said
+///   once.
 ///
 /// @param threads  0 takes all processors that the process may use.
 void configure_process(int threads);

@@ -28,6 +28,25 @@ TEST(Startup, AsksForTheSameBitsInEveryRun) {
   EXPECT_FALSE(at::globalContext().benchmarkCuDNN());
 }
 
+TEST(Startup, LeavesTheUsersWorkspaceOfCublas) {
+  ::unsetenv("CUBLAS_WORKSPACE_CONFIG");
+  configure_process(1);
+  EXPECT_STREQ(std::getenv("CUBLAS_WORKSPACE_CONFIG"), ":4096:8");
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8", 1);
+  configure_process(1);
+  EXPECT_STREQ(std::getenv("CUBLAS_WORKSPACE_CONFIG"), ":16:8");
+}
+
+TEST(Startup, SaysAWarningOfLibTorchOnce) {
+  configure_process(1);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) TORCH_WARN("this kernel\nhas no fixed order");
+  TORCH_WARN("another one");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "lastbit: LibTorch warns, once: this kernel has no fixed order\n"
+            "lastbit: LibTorch warns, once: another one\n");
+}
+
 TEST(Startup, TurnsTf32OffUntilItIsAskedFor) {
   at::globalContext().setAllowTF32CuDNN(true);
   at::globalContext().setAllowTF32CuBLAS(true);
