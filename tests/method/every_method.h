@@ -52,17 +52,8 @@ class EveryMethod : public testing::TestWithParam<MethodInfo> {
     return weights;
   }
 
-  // Rounds of three steps down 1/2 ||w - t||^2.
   static void run(Method& method, Weights& weights, Progress& at, int rounds) {
-    const torch::Tensor target = tensor_of(random_values(kSize, 99));
-    for (int round = 0; round < rounds; ++round) {
-      for (int step = 0; step < 3; ++step) {
-        descend(
-            method, weights, [&](const torch::Tensor& w) { return w - target; }, at);
-      }
-      method.end_round(at);
-      ++at.round;
-    }
+    run_rounds(method, weights, at, rounds, tensor_of(random_values(kSize, 99)));
   }
 
   static Progress start() { return {.total_steps = 18, .total_rounds = 6, .learning_rate = 0.05}; }

@@ -65,18 +65,25 @@ std::vector<std::string_view> sets_for(const MethodInfo& info) {
 
 Progress start() { return {.total_steps = 18, .total_rounds = 6, .learning_rate = 0.05}; }
 
-// Rounds of three steps down 1/2 ||w - t||^2.
 void run(Method& method, Weights& weights, Progress& at, int rounds) {
   const torch::Tensor target = tensor_of(random_values(kSize, 99)).to(weights.value.device());
-  for (int round = 0; round < rounds; ++round) {
-    for (int step = 0; step < 3; ++step) {
-      descend(
-          method, weights, [&](const torch::Tensor& w) { return w - target; }, at);
-    }
-    method.end_round(at);
-    ++at.round;
-  }
+  run_rounds(method, weights, at, rounds, target);
 }
+
+// A method with weights, and how far it is.
+struct Side {
+  Side(std::unique_ptr<Method> made,
+       torch::Device device,
+       const std::vector<ConstrainedWeight>& layers)
+      : method(std::move(made)), weights(weights_on(device, layers)) {
+    method->begin(weights);
+  }
+  void go_on(int rounds) { run(*method, weights, at, rounds); }
+
+  std::unique_ptr<Method> method;
+  Weights weights;
+  Progress at = start();
+};
 
 // Sums are taken in another order there.
 void expect_alike(const Method& there, const Method& here) {
@@ -111,43 +118,33 @@ class OnDevice : public testing::TestWithParam<MethodInfo> {
 
 TEST_P(OnDevice, GoesAsOnTheHost) {
   const auto layers = layers_for(sets_for(GetParam()));
-  const auto here = make_method(GetParam());
-  const auto there = make_method(GetParam());
-  Weights host = weights_on(torch::kCPU, layers);
-  Weights device = weights_on(torch::kCUDA, layers);
-  here->begin(host);
-  there->begin(device);
-  Progress at_host = start();
-  Progress at_device = start();
-  run(*here, host, at_host, 4);
-  run(*there, device, at_device, 4);
-  expect_near(device.value, host.value);
-  expect_near(there->seen(at_device), here->seen(at_host));
-  expect_alike(*there, *here);
+  Side here(make_method(GetParam()), torch::kCPU, layers);
+  Side there(make_method(GetParam()), torch::kCUDA, layers);
+  here.go_on(4);
+  there.go_on(4);
+  expect_near(there.weights.value, here.weights.value);
+  expect_near(there.method->seen(there.at), here.method->seen(here.at));
+  expect_alike(*there.method, *here.method);
 }
 
 TEST_P(OnDevice, GoesOnFromItsStateBitForBit) {
   const auto layers = layers_for(sets_for(GetParam()));
-  const auto method = make_method(GetParam());
-  Weights weights = weights_on(torch::kCUDA, layers);
-  method->begin(weights);
-  Progress at = start();
-  run(*method, weights, at, 2);
-  const auto state = method->state();
-  const torch::Tensor saved = weights.value.to(torch::kCPU, /*non_blocking=*/false, /*copy=*/true);
-  Progress saved_at = at;
-  run(*method, weights, at, 2);
+  Side whole(make_method(GetParam()), torch::kCUDA, layers);
+  whole.go_on(2);
+  const auto state = whole.method->state();
+  const torch::Tensor saved = whole.weights.value.clone();
+  const Progress saved_at = whole.at;
+  whole.go_on(2);
 
-  const auto resumed = make_method(GetParam());
-  Weights other = weights_on(torch::kCUDA, layers);
-  resumed->begin(other);
-  other.value.copy_(saved);
-  resumed->load(state);
-  run(*resumed, other, saved_at, 2);
-  EXPECT_TRUE(other.value.equal(weights.value));
+  Side resumed(make_method(GetParam()), torch::kCUDA, layers);
+  resumed.weights.value.copy_(saved);
+  resumed.method->load(state);
+  resumed.at = saved_at;
+  resumed.go_on(2);
+  EXPECT_TRUE(resumed.weights.value.equal(whole.weights.value));
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    EXPECT_EQ(resumed->deployed()[i].codes, method->deployed()[i].codes);
-    EXPECT_EQ(resumed->deployed()[i].scales, method->deployed()[i].scales);
+    EXPECT_EQ(resumed.method->deployed()[i].codes, whole.method->deployed()[i].codes);
+    EXPECT_EQ(resumed.method->deployed()[i].scales, whole.method->deployed()[i].scales);
   }
 }
 
@@ -174,44 +171,36 @@ class FinishOnDevice : public FinishesOnDevice,
                        public testing::WithParamInterface<std::string_view> {};
 
 void expect_same_finish(const std::vector<ConstrainedWeight>& layers) {
-  Weights host = weights_on(torch::kCPU, layers);
-  Weights device = weights_on(torch::kCUDA, layers);
-  const std::vector<Quantized> codes = project(layers, host.value);
-  const auto here = make_fixed_codes(codes);
-  const auto there = make_fixed_codes(codes);
-  here->begin(host);
-  there->begin(device);
-  Progress at_host = start();
-  Progress at_device = start();
-  run(*here, host, at_host, 2);
-  run(*there, device, at_device, 2);
+  const std::vector<Quantized> codes = project(layers, weights_on(torch::kCPU, layers).value);
+  Side here(make_fixed_codes(codes), torch::kCPU, layers);
+  Side there(make_fixed_codes(codes), torch::kCUDA, layers);
+  here.go_on(2);
+  there.go_on(2);
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    EXPECT_EQ(there->deployed()[i].codes, codes[i].codes);
-    ASSERT_EQ(there->deployed()[i].scales.size(), codes[i].scales.size());
-    for (std::size_t k = 0; k < codes[i].scales.size(); ++k) {
-      EXPECT_NEAR(there->deployed()[i].scales[k], here->deployed()[i].scales[k], 1e-5);
+    const Quantized& found = there.method->deployed()[i];
+    const Quantized& expected = here.method->deployed()[i];
+    EXPECT_EQ(found.codes, codes[i].codes);
+    ASSERT_EQ(found.scales.size(), expected.scales.size());
+    for (std::size_t k = 0; k < expected.scales.size(); ++k) {
+      EXPECT_NEAR(found.scales[k], expected.scales[k], 1e-5);
     }
-    const auto found = there->deployed()[i].levels.levels();
-    const auto expected = here->deployed()[i].levels.levels();
-    ASSERT_EQ(found.size(), expected.size());
-    for (std::size_t k = 0; k < expected.size(); ++k) EXPECT_NEAR(found[k], expected[k], 1e-5);
+    ASSERT_EQ(found.levels.size(), expected.levels.size());
+    for (std::size_t k = 0; k < expected.levels.levels().size(); ++k) {
+      EXPECT_NEAR(found.levels.levels()[k], expected.levels.levels()[k], 1e-5);
+    }
   }
-  expect_near(device.value, host.value);
+  expect_near(there.weights.value, here.weights.value);
   torch::Tensor decoded = torch::empty({kSize});
-  decode(layers, there->deployed(), decoded);
-  EXPECT_TRUE(device.value.to(torch::kCPU).equal(decoded));
+  decode(layers, there.method->deployed(), decoded);
+  EXPECT_TRUE(there.weights.value.to(torch::kCPU).equal(decoded));
 
-  const auto state = there->state();
-  Weights other = weights_on(torch::kCUDA, layers);
-  const auto resumed = make_fixed_codes(codes);
-  resumed->begin(other);
-  resumed->load(state);
-  EXPECT_TRUE(other.value.equal(device.value));
-  run(*there, device, at_device, 1);
-  --at_device.round;
-  run(*resumed, other, at_device, 1);
-  EXPECT_TRUE(other.value.equal(device.value));
-  EXPECT_NE(resumed->deployed()[0].scales, codes[0].scales);
+  Side resumed(make_fixed_codes(codes), torch::kCUDA, layers);
+  resumed.method->load(there.method->state());
+  EXPECT_TRUE(resumed.weights.value.equal(there.weights.value));
+  there.go_on(1);
+  resumed.go_on(1);
+  EXPECT_TRUE(resumed.weights.value.equal(there.weights.value));
+  EXPECT_FALSE(resumed.weights.value.to(torch::kCPU).equal(decoded)) << "nothing moved";
 }
 
 TEST_P(FinishOnDevice, MovesScalesAsOnTheHost) { expect_same_finish(layers_for({GetParam()})); }

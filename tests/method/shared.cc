@@ -44,14 +44,7 @@ std::vector<float> joined(const std::vector<float>& values) {
 void train(Method& method, Weights& weights, Progress& at, int rounds) {
   const torch::Tensor target =
       tensor_of(random_values(static_cast<std::size_t>(weights.size()), 99));
-  for (int round = 0; round < rounds; ++round) {
-    for (int step = 0; step < 4; ++step) {
-      descend(
-          method, weights, [&](const torch::Tensor& w) { return w - target; }, at);
-    }
-    method.end_round(at);
-    ++at.round;
-  }
+  run_rounds(method, weights, at, rounds, target, /*steps=*/4);
 }
 
 class Shared : public testing::TestWithParam<std::string> {};

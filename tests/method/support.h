@@ -66,4 +66,21 @@ void descend(Method& method, Weights& weights, const Slope& slope, Progress& at)
   method.after_step(at);
 }
 
+/// Rounds of `steps` steps each down 1/2 ||w - target||^2.
+inline void run_rounds(Method& method,
+                       Weights& weights,
+                       Progress& at,
+                       int rounds,
+                       const torch::Tensor& target,
+                       int steps = 3) {
+  for (int round = 0; round < rounds; ++round) {
+    for (int step = 0; step < steps; ++step) {
+      descend(
+          method, weights, [&](const torch::Tensor& w) { return w - target; }, at);
+    }
+    method.end_round(at);
+    ++at.round;
+  }
+}
+
 }  // namespace lastbit

@@ -10,28 +10,21 @@
 
 namespace lastbit::pretend {
 
-#if TORCH_VERSION_MAJOR >= 2
 class VersionedAllocator : public c10::Allocator {
  public:
+#if TORCH_VERSION_MAJOR >= 2
   c10::DataPtr allocate(std::size_t bytes) final { return make(bytes); }
   void copy_data(void* to, const void* from, std::size_t bytes) const final {
     copy(to, from, bytes);
   }
-
- private:
-  virtual c10::DataPtr make(std::size_t bytes) const = 0;
-  virtual void copy(void* to, const void* from, std::size_t bytes) const = 0;
-};
 #else
-class VersionedAllocator : public c10::Allocator {
- public:
   c10::DataPtr allocate(std::size_t bytes) const final { return make(bytes); }
+#endif
 
  private:
   virtual c10::DataPtr make(std::size_t bytes) const = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) const = 0;
 };
-#endif
 
 /// The hooks that both have under other names.
 class VersionedHooks : public at::CUDAHooksInterface {
