@@ -14,21 +14,36 @@ class OnnxRuntimeModel final : public Model {
  public:
   OnnxRuntimeModel(const char* library, const Call& call)
       : count_(call.count),
-        runtime_(library, call.model, call.threads, {{call.input, call.sizes}}, {call.output}) {}
+        input_(call.input_count()),
+        runtime_(library,
+                 call.model,
+                 call.threads,
+                 {{.name = call.input, .shape = call.sizes}},
+                 {{.name = call.output, .shape = {}}}) {}
 
-  std::span<float> input() override { return runtime_.input(0); }
-  void run() override { runtime_.run(); }
+  std::span<float> input() override {
+    changed_ = true;
+    return input_;
+  }
+  void run() override {
+    if (changed_) runtime_.set_input(0, input_);
+    changed_ = false;
+    runtime_.run();
+  }
   std::span<const float> output() override {
-    const std::span<const float> result = runtime_.output(0);
-    if (result.size() != count_) {
-      throw std::runtime_error("the output has " + std::to_string(result.size()) +
+    output_ = runtime_.output(0);
+    if (output_.size() != count_) {
+      throw std::runtime_error("the output has " + std::to_string(output_.size()) +
                                " values, expected " + std::to_string(count_));
     }
-    return result;
+    return output_;
   }
 
  private:
   std::size_t count_;
+  std::vector<float> input_;
+  std::vector<float> output_;
+  bool changed_ = true;  // since ONNX Runtime has seen the input
   OnnxRuntime runtime_;
 };
 
