@@ -72,6 +72,7 @@ class DoReFa final : public StraightThrough {
   std::vector<Groups> groups_of(const std::vector<std::size_t>& some) const {
     const std::vector<Groups> all = groups();
     std::vector<Groups> result;
+    result.reserve(some.size());
     for (const std::size_t i : some) result.push_back(all[i]);
     return result;
   }

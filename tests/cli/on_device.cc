@@ -121,6 +121,12 @@ TEST_F(OnDevice, WorkersTrainTogether) {
   }
 }
 
+TEST_F(OnDevice, HasADeviceForEachWorker) {
+  const Finished run = lastbit(with(train_words("run"), {"--device", "cuda", "--workers", "3"}),
+                               {.environment = machine(2)});
+  expect_refusal(run, {"3 workers on a machine with 2 CUDA devices, expected one for each"});
+}
+
 TEST_F(OnDevice, TrainsALanguageModelAsOnTheHost) {
   for (const std::string net : {"lstm-lm", "gru-lm"}) {
     SCOPED_TRACE(net);

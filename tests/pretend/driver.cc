@@ -79,6 +79,7 @@ void enqueue(void* stream, std::function<void()> work) {
 
 }  // namespace lastbit::pretend
 
+// NOLINTBEGIN(readability-identifier-naming): the names of the library that it stands in for.
 extern "C" {
 
 int cuStreamCreate(void** stream, unsigned /*flags*/) {
@@ -134,3 +135,4 @@ int cuDeviceGetUuid_v2(char* bytes, int device) {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-identifier-naming)

@@ -90,6 +90,7 @@ class PinnedAllocator final : public VersionedAllocator {
 
 }  // namespace
 
+// NOLINTBEGIN(performance-no-int-to-ptr): addresses are what this is about.
 void* device_address(void* host) noexcept {
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(host) | kDeviceBit);
 }
@@ -97,6 +98,7 @@ void* device_address(void* host) noexcept {
 void* host_address(void* device) noexcept {
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(device) & ~kDeviceBit);
 }
+// NOLINTEND(performance-no-int-to-ptr)
 
 c10::DataPtr allocate_on_device(std::size_t bytes, c10::DeviceIndex index) {
   const c10::Device device(c10::DeviceType::CUDA, index);

@@ -86,6 +86,7 @@ void sum(Communicator& group, Number* values, std::size_t count) {
 }  // namespace
 }  // namespace lastbit::pretend
 
+// NOLINTBEGIN(readability-identifier-naming): the names of the library that it stands in for.
 extern "C" {
 
 int ncclGetUniqueId(lastbit::pretend::Id* id) {
@@ -146,3 +147,4 @@ int ncclCommAbort(void* communicator) {
 const char* ncclGetErrorString(int /*result*/) { return "pretended system error"; }
 
 }  // extern "C"
+// NOLINTEND(readability-identifier-naming)

@@ -42,16 +42,20 @@ void take_device(const WorkerPlace& place, TrainingChoice& training) {
   if (training.device != "cuda") return;
   const auto devices = static_cast<int>(torch::cuda::device_count());
   // srun --gpus-per-task lets each see its own alone.
-  const int index = devices == 1 ? 0 : place.local_rank;
-  if (index >= devices) {
-    throw InputError(cat("[workers] worker ",
-                         place.rank,
-                         " takes CUDA device ",
-                         index,
-                         " of its machine, which has ",
-                         devices));
+  if (devices == 1) {
+    training.device_index = 0;
+    return;
   }
-  training.device_index = index;
+  // All workers of the machine find it, so that none waits for another.
+  const int needed = std::max(place.local_size, place.local_rank + 1);
+  if (needed > devices) {
+    throw InputError(cat("[workers] ",
+                         needed,
+                         " workers on a machine with ",
+                         devices,
+                         " CUDA devices, expected one for each worker"));
+  }
+  training.device_index = place.local_rank;
 }
 
 }  // namespace
