@@ -45,10 +45,6 @@ class DetectorTraining : public TrainingTest {
     }
   }
 
-  static Words with(Words words, const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
   static Words boxes(const Words& words, const std::string& run) {
     return with(words,
                 {"--data",

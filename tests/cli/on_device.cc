@@ -16,11 +16,6 @@ using ::testing::HasSubstr;
 
 class OnDevice : public TrainingTest {
  protected:
-  static Words with(Words words, const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
   static std::map<std::string, std::string> machine(int devices) {
     return {{"LD_PRELOAD", LASTBIT_PRETENDED_CUDA},
             {"LASTBIT_PRETENDED_DEVICES", std::to_string(devices)},

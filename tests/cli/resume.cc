@@ -20,10 +20,6 @@ using ::testing::Not;
 
 class Resumed : public TrainingTest {
  protected:
-  static Words with(Words words, const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
   // A checkpoint after each step.
   static Words saved(const Words& words) {
     return with(words, {"--checkpoint", "1e-9", "--resume"});

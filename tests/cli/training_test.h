@@ -2,6 +2,7 @@
 
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -15,11 +16,14 @@ inline constexpr const char* kTrainingData = "digits:train=1000,test=200";
 
 class TrainingTest : public CommandTest {
  protected:
+  static Words with(Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
   /// A command that trains on the data above, on one thread.
   static Words training(Words words, const Words& more) {
     words.insert(words.end(), {"--threads", "1", "--data", kTrainingData});
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+    return with(std::move(words), more);
   }
   static Words train_words(const std::string& run) {
     return training({"train", "mlp", "--hidden", "16"},

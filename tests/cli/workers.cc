@@ -26,10 +26,6 @@ using ::testing::Not;
 
 class WorkersTest : public TrainingTest {
  protected:
-  static Words with(Words words, const Words& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
   // Two workers' run of some seconds, that is stopped on its way.
   static Words long_run(const std::string& run) {
     return training({"train", "mlp", "--hidden", "16", "--workers", "2"},
