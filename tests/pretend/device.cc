@@ -83,7 +83,7 @@ c10::DeviceIndex device_count() noexcept {
 c10::DeviceIndex current_device() noexcept { return current; }
 
 Counters& counters() noexcept {
-  static Counters counted;
+  static auto& counted = *new Counters;  // threads of LibTorch may outlive all statics
   return counted;
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -62,9 +63,14 @@ class Stream {
 namespace {
 
 // Recorded so many times, and reached so many of them.
-struct Event {
+struct Marks {
   std::atomic<int> recorded{0};
   std::atomic<int> reached{0};
+};
+
+// May be destroyed while streams have still to reach it, as CUDA's.
+struct Event {
+  std::shared_ptr<Marks> marks = std::make_shared<Marks>();
 };
 
 }  // namespace
@@ -103,14 +109,14 @@ int cuEventDestroy_v2(void* event) {
 }
 
 int cuEventRecord(void* event, void* stream) {
-  auto* const own = static_cast<lastbit::pretend::Event*>(event);
+  const auto own = static_cast<lastbit::pretend::Event*>(event)->marks;
   const int mark = ++own->recorded;
   lastbit::pretend::enqueue(stream, [own, mark] { own->reached = mark; });
   return lastbit::pretend::kSuccess;
 }
 
 int cuStreamWaitEvent(void* stream, void* event, unsigned /*flags*/) {
-  auto* const own = static_cast<lastbit::pretend::Event*>(event);
+  const auto own = static_cast<lastbit::pretend::Event*>(event)->marks;
   const int mark = own->recorded;
   lastbit::pretend::enqueue(stream, [own, mark] {
     while (own->reached < mark) std::this_thread::yield();
@@ -119,7 +125,7 @@ int cuStreamWaitEvent(void* stream, void* event, unsigned /*flags*/) {
 }
 
 int cuEventQuery(void* event) {
-  const auto* const own = static_cast<lastbit::pretend::Event*>(event);
+  const auto own = static_cast<lastbit::pretend::Event*>(event)->marks;
   return own->reached < own->recorded ? lastbit::pretend::kNotReady : lastbit::pretend::kSuccess;
 }
 

@@ -110,13 +110,13 @@ c10::DataPtr allocate_on_device(std::size_t bytes, c10::DeviceIndex index) {
 }
 
 c10::Allocator* device_allocator() {
-  static DeviceAllocator allocator;
-  return &allocator;
+  static auto* const allocator = new DeviceAllocator;  // as pinned()
+  return allocator;
 }
 
 c10::Allocator* pinned_allocator() {
-  static PinnedAllocator allocator;
-  return &allocator;
+  static auto* const allocator = new PinnedAllocator;
+  return allocator;
 }
 
 bool is_pinned(const void* host) { return pinned().contain(host); }

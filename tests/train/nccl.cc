@@ -80,6 +80,7 @@ TEST(Nccl, EndsASumThatAWorkerTakesNoPartIn) {
   std::string said;
   at_once(2, [&](int rank) {
     const torch::Device device(torch::kCUDA, static_cast<torch::DeviceIndex>(rank));
+    const torch::Tensor values = torch::ones({100}, device);  // longer than the sum is under way
     const auto workers =
         make_communicator(std::move(rings[static_cast<std::size_t>(rank)]), device);
     if (rank == 1) {
@@ -87,7 +88,7 @@ TEST(Nccl, EndsASumThatAWorkerTakesNoPartIn) {
       return;
     }
     try {
-      workers->start_sum(torch::ones({100}, device));
+      workers->start_sum(values);
       workers->finish_sums();
     } catch (const LostWorker& error) {
       said = error.what();
