@@ -109,10 +109,6 @@ torch::Tensor thresholds(const Codebook& levels,
   return torch::where(scales.eq(0.0).unsqueeze(1), sent_to(scales.device(), at_zero), least);
 }
 
-torch::Tensor on(const torch::Device& device, const Codebook& levels) {
-  return sent_to(device, levels.levels());
-}
-
 }  // namespace
 
 torch::Tensor best_scales(const torch::Tensor& rows, const Codebook& levels) {
@@ -140,7 +136,8 @@ torch::Tensor best_scales(const torch::Tensor& rows, const Codebook& levels) {
 }
 
 Rounded round(const torch::Tensor& rows, const Codebook& levels, const torch::Tensor& scales) {
-  const torch::Tensor decoded = on(rows.device(), levels).unsqueeze(0) * scales.unsqueeze(1);
+  const torch::Tensor decoded =
+      sent_to(rows.device(), levels.levels()).unsqueeze(0) * scales.unsqueeze(1);
   const torch::Tensor least = thresholds(levels, scales, decoded);
   const torch::Tensor codes = torch::searchsorted(
       least.contiguous(), rows.contiguous(), /*out_int32=*/false, /*right=*/true);
@@ -164,7 +161,7 @@ std::optional<Codebook> lloyd(const torch::Tensor& weights, const Codebook& star
   double last = kInfinity;
   while (true) {
     const torch::Tensor least =
-        thresholds(levels, one, on(weights.device(), levels).unsqueeze(0)).squeeze(0);
+        thresholds(levels, one, sent_to(weights.device(), levels.levels()).unsqueeze(0)).squeeze(0);
     const torch::Tensor cuts = torch::searchsorted(sorted, least.contiguous());
     // Of the weights before each cut: their number, sum and squares.
     const torch::Tensor before = torch::stack(

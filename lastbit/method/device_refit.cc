@@ -1,7 +1,6 @@
 #include "lastbit/method/device_refit.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "lastbit/method/refit.h"
@@ -13,8 +12,7 @@ namespace {
 
 // In double, as refit() takes sums; the factors are exact in it.
 torch::Tensor sum_of_products(const torch::Tensor& a, const torch::Tensor& b) {
-  constexpr std::array<std::int64_t, 2> kOfGroup = {0, 2};
-  return (a.to(torch::kFloat64) * b).sum(at::IntArrayRef(kOfGroup));
+  return sum_in_groups(a.to(torch::kFloat64) * b);
 }
 
 // (before, groups, after) int64
@@ -24,11 +22,6 @@ torch::Tensor codes_of(const Quantized& quantized,
   torch::Tensor codes = torch::empty({layout.before, layout.channels, layout.after}, torch::kUInt8);
   std::copy(quantized.codes.begin(), quantized.codes.end(), codes.data_ptr<std::uint8_t>());
   return sent_to(device, codes).to(torch::kInt64);
-}
-
-bool has_even_groups(const ConstrainedWeight& layer, const Quantized& quantized) {
-  return quantized.per != Granularity::kGroup ||
-         (layer.layout.before == 1 && layer.layout.after % quantized.group == 0);
 }
 
 }  // namespace
@@ -52,16 +45,15 @@ DeviceRefit::Part DeviceRefit::part_of(const std::vector<std::size_t>& members,
                                        torch::Device device) {
   const Quantized& first = low_bit[members.front()];
   Part part;
+  const torch::Tensor levels = sent_to(device, first.levels.levels());
   if (first.per != Granularity::kNone) {
     part.what = Moving::kScales;
     part.moving = sent_to(device, first.scales);
-    part.sizes = torch::zeros({part.moving.numel()}, part.moving.options().dtype(torch::kFloat64));
   } else if (has_learned_levels(layers[members.front()], first)) {
     part.what = Moving::kLevels;
-    part.moving = sent_to(device, first.levels.levels());
-    part.sizes = torch::zeros({part.moving.numel()}, part.moving.options().dtype(torch::kFloat64));
+    part.moving = levels;
   }
-  const torch::Tensor levels = sent_to(device, first.levels.levels());
+  if (part.what != Moving::kNothing) part.sizes = torch::zeros_like(part.moving, torch::kFloat64);
   for (const std::size_t place : members) {
     Layer layer{place, groups_of(layers[place], low_bit[place]), {}, {}};
     const torch::Tensor codes = codes_of(low_bit[place], layer.groups.layout, device);

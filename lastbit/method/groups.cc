@@ -88,12 +88,6 @@ void for_each_block(const Groups& groups, const torch::Tensor& flat, const Visit
   }
 }
 
-// Over the weights of each group, in double.
-torch::Tensor sum_in_groups(const torch::Tensor& by_group) {
-  constexpr std::array<std::int64_t, 2> kDims = {0, 2};
-  return by_group.sum(at::IntArrayRef(kDims), false, torch::kFloat64);
-}
-
 // Of each layer by `here`, or where its groups are not in runs by `there` as a tensor (groups);
 // these are read in one go.
 template <typename Number, typename Here, typename There>
@@ -173,6 +167,11 @@ std::vector<double> sums_in_runs(const Groups& groups, const torch::Tensor& flat
 
 }  // namespace
 
+bool has_even_groups(const ConstrainedWeight& layer, const Quantized& fitted) {
+  return fitted.per != Granularity::kGroup ||
+         (layer.layout.before == 1 && layer.layout.after % fitted.group == 0);
+}
+
 Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted) {
   const ChannelLayout& layout = layer.layout;
   switch (fitted.per) {
@@ -182,7 +181,7 @@ Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted) {
     case Granularity::kChannel:
       return {layer.offset, layout};
     case Granularity::kGroup:
-      if (layout.before != 1 || layout.after % fitted.group != 0) {
+      if (!has_even_groups(layer, fitted)) {
         throw InputError(cat("[method] layer '",
                              layer.name,
                              "' has codebook ",
@@ -203,6 +202,11 @@ torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat) {
   const ChannelLayout& layout = groups.layout;
   return flat.narrow(0, groups.offset, layout.size())
       .view({layout.before, layout.channels, layout.after});
+}
+
+torch::Tensor sum_in_groups(const torch::Tensor& by_group) {
+  constexpr std::array<std::int64_t, 2> kDims = {0, 2};
+  return by_group.sum(at::IntArrayRef(kDims), false, torch::kFloat64);
 }
 
 GroupFigures<double> mean_magnitudes(std::span<const Groups> layers,

@@ -21,13 +21,20 @@ struct Groups {
   std::int64_t size() const noexcept { return layout.before * layout.after; }
 };
 
+/// Whether `groups_of` has the groups of `fitted`: those of a kGroup scale must be runs of memory
+/// of one length.
+bool has_even_groups(const ConstrainedWeight& layer, const Quantized& fitted);
+
 /// The groups that have a scale each in `fitted`, a point of the layer's set; one group of all
 /// weights where the scale is none or per tensor.
-/// @throws InputError if the groups of a kGroup scale are not runs of memory of one length.
+/// @throws InputError unless `has_even_groups`.
 Groups groups_of(const ConstrainedWeight& layer, const Quantized& fitted);
 
 /// The slice of `flat` (total) that holds the layer, as (before, groups, after).
 torch::Tensor grouped(const Groups& groups, const torch::Tensor& flat);
+
+/// Sums of (before, groups, after) over the weights of each group, in double: (groups) float64.
+torch::Tensor sum_in_groups(const torch::Tensor& by_group);
 
 /// Figures of the groups of each layer: (layers), of each (groups). Where the weights are on a
 /// device, those of all layers come from it in one go.

@@ -7,8 +7,7 @@ namespace lastbit {
 
 torch::Tensor sent_to(torch::Device device, const torch::Tensor& tensor) {
   if (!device.is_cuda()) return tensor.to(device);
-  const torch::Tensor pinned = tensor.is_pinned() ? tensor : tensor.pin_memory();
-  return pinned.to(device, /*non_blocking=*/true);
+  return tensor.pin_memory().to(device, /*non_blocking=*/true);
 }
 
 torch::Tensor sent_to(torch::Device device, std::span<const float> values) {

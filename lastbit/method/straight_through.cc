@@ -8,11 +8,6 @@ namespace {
 
 torch::Tensor tensor_of(const std::vector<float>& values) { return torch::tensor(values); }
 
-std::vector<float> vector_of(const torch::Tensor& tensor) {
-  const torch::Tensor host = tensor.to(torch::kCPU).contiguous();
-  return {host.data_ptr<float>(), host.data_ptr<float>() + host.numel()};
-}
-
 }  // namespace
 
 void StraightThrough::start() {
@@ -78,8 +73,8 @@ void StraightThrough::save(std::map<std::string, torch::Tensor>& state) const {
 
 void StraightThrough::restore(const std::map<std::string, torch::Tensor>& state) {
   for (std::size_t i = 0; i < layers(); ++i) {
-    roundings_[i].levels = vector_of(state.at("rounding." + layer(i).name + ".levels"));
-    roundings_[i].scales = vector_of(state.at("rounding." + layer(i).name + ".scales"));
+    roundings_[i].levels = floats(state.at("rounding." + layer(i).name + ".levels"));
+    roundings_[i].scales = floats(state.at("rounding." + layer(i).name + ".scales"));
   }
 }
 

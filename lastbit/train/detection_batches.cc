@@ -10,6 +10,7 @@
 #include "lastbit/detect/box_coding.h"
 #include "lastbit/detect/match.h"
 #include "lastbit/graph/shapes.h"
+#include "lastbit/method/sent.h"
 
 namespace lastbit {
 namespace {
@@ -162,8 +163,8 @@ LoadedBatch DetectionBatches::load(std::span<const std::int64_t> indices,
 Batch DetectionBatches::ready(const LoadedBatch& loaded,
                               const std::optional<AugmentationSeed>& /*seed*/) const {
   const torch::NoGradGuard no_gradient;
-  return {loaded.input.to(device_, /*non_blocking=*/true).to(torch::kFloat32).div_(255.0F),
-          loaded.labels.to(device_, /*non_blocking=*/true)};
+  return {sent_to(device_, loaded.input).to(torch::kFloat32).div_(255.0F),
+          sent_to(device_, loaded.labels)};
 }
 
 }  // namespace lastbit

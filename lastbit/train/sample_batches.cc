@@ -119,12 +119,12 @@ Batch SampleBatches::ready(const LoadedBatch& loaded,
     const torch::Tensor bytes = resident_.index_select(0, rows).flatten().to(torch::kInt32);
     input = values_.index_select(0, bytes).view(with_batch(loaded.indices.size(), data_shape_));
   } else {
-    input = loaded.input.to(device_, /*non_blocking=*/true);
+    input = sent_to(device_, loaded.input);
   }
   input = seed ? augment(input, augmentation_, loaded.indices, *seed, fill_)
                : cut_middle(input, augmentation_);
   return {input.reshape(with_batch(loaded.indices.size(), sample_shape_)),
-          loaded.labels.to(device_, /*non_blocking=*/true)};
+          sent_to(device_, loaded.labels)};
 }
 
 torch::Tensor mean_sample(const DatasetSource& source, bool by_channel) {

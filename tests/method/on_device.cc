@@ -65,11 +65,6 @@ std::vector<std::string_view> sets_for(const MethodInfo& info) {
 
 Progress start() { return {.total_steps = 18, .total_rounds = 6, .learning_rate = 0.05}; }
 
-void run(Method& method, Weights& weights, Progress& at, int rounds) {
-  const torch::Tensor target = tensor_of(random_values(kSize, 99)).to(weights.value.device());
-  run_rounds(method, weights, at, rounds, target);
-}
-
 // A method with weights, and how far it is.
 struct Side {
   Side(std::unique_ptr<Method> made,
@@ -78,7 +73,10 @@ struct Side {
       : method(std::move(made)), weights(weights_on(device, layers)) {
     method->begin(weights);
   }
-  void go_on(int rounds) { run(*method, weights, at, rounds); }
+  void go_on(int rounds) {
+    const torch::Tensor target = tensor_of(random_values(kSize, 99)).to(weights.value.device());
+    run_rounds(*method, weights, at, rounds, target);
+  }
 
   std::unique_ptr<Method> method;
   Weights weights;
@@ -109,12 +107,14 @@ void expect_near(const torch::Tensor& there, const torch::Tensor& here) {
   EXPECT_LE(far.sum().item<int>(), kSize / 100);
 }
 
-class OnDevice : public testing::TestWithParam<MethodInfo> {
+class WithADevice : public testing::Test {
  protected:
   void SetUp() override {
     if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
   }
 };
+
+class OnDevice : public WithADevice, public testing::WithParamInterface<MethodInfo> {};
 
 TEST_P(OnDevice, GoesAsOnTheHost) {
   const auto layers = layers_for(sets_for(GetParam()));
@@ -160,15 +160,7 @@ std::string name_of(const testing::TestParamInfo<std::string_view>& parameter) {
   return name;
 }
 
-class FinishesOnDevice : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
-  }
-};
-
-class FinishOnDevice : public FinishesOnDevice,
-                       public testing::WithParamInterface<std::string_view> {};
+class FinishOnDevice : public WithADevice, public testing::WithParamInterface<std::string_view> {};
 
 void expect_same_finish(const std::vector<ConstrainedWeight>& layers) {
   const std::vector<Quantized> codes = project(layers, weights_on(torch::kCPU, layers).value);
@@ -222,19 +214,16 @@ TEST_P(LevelsOnDevice, AreThoseOfTheHost) {
 
 INSTANTIATE_TEST_SUITE_P(Set, LevelsOnDevice, testing::Values("kmeans:4", "ternary/none"), name_of);
 
-TEST_F(FinishesOnDevice, FinishAsOne) {
+TEST_F(WithADevice, SharedLayersFinishAsOne) {
   std::vector<ConstrainedWeight> layers = layers_for({"shift:2", "ternary/channel", "shift:2"});
   layers[0].shared = layers[2].shared = 3;
   expect_same_finish(layers);
 }
 
 // Groups that are no runs of memory are fitted on the host.
-TEST_F(FinishesOnDevice, FinishWithGroupsOfAnyForm) {
-  expect_same_finish(layers_for({"ternary/group:7"}));
-}
+TEST_F(WithADevice, GroupsOfAnyFormFinish) { expect_same_finish(layers_for({"ternary/group:7"})); }
 
-TEST(DirectOnDevice, DeploysTheProjection) {
-  if (!torch::cuda::is_available()) GTEST_SKIP() << "needs a GPU";
+TEST_F(WithADevice, DirectCompressionDeploysTheProjection) {
   const auto layers = layers_for({"ternary/channel", "shift:2", "kmeans:4"});
   const auto here = make_direct_compression();
   const auto there = make_direct_compression();
